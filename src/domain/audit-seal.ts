@@ -1,0 +1,25 @@
+import { hash } from 'node:crypto';
+
+/** A value that JSON can hold. */
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [member: string]: Json | undefined };
+
+/**
+ * The canonical text of a JSON value: members sorted by UTF-16 code unit, no white space, members that are
+ * undefined left out (RFC 8785 for the values that Stint records, which are never fractional numbers).
+ */
+export function canonicalJson(value: Json): string {
+  if (Array.isArray(value)) return `[${(value as readonly Json[]).map(canonicalJson).join(',')}]`;
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  const object = value as { readonly [member: string]: Json | undefined };
+  const members = [];
+  for (const key of Object.keys(object).sort()) {
+    const member = object[key];
+    if (member !== undefined) members.push(`${JSON.stringify(key)}:${canonicalJson(member)}`);
+  }
+  return `{${members.join(',')}}`;
+}
+
+/** The SHA-256 of an event's canonical text, which seals will later cover. */
+export function eventDigest(record: string): Buffer {
+  return hash('sha256', record, 'buffer');
+}

@@ -1,0 +1,74 @@
+/** One row of the error catalogue: what a code means on every face. */
+export interface ErrorRow {
+  /** HTTP status. */
+  readonly status: number;
+  /** Who has to change something: the caller (`Sender`) or Stint (`Receiver`). */
+  readonly fault: 'Sender' | 'Receiver';
+  /** When it is answered; docs/errors.md is compared with this text. */
+  readonly when: string;
+  /** The code an audit event carries, where AWS CloudTrail writes another than the wire does. */
+  readonly auditCode?: string;
+}
+
+const sender = (status: number, when: string, auditCode?: string): ErrorRow =>
+  auditCode === undefined ? { status, fault: 'Sender', when } : { status, fault: 'Sender', when, auditCode };
+const receiver = (status: number, when: string): ErrorRow => ({ status, fault: 'Receiver', when });
+
+/**
+ * Every code that Stint answers with. Codes and statuses are AWS's (STS 2011-06-15 and IAM 2010-05-08
+ * models and the AWS common errors).
+ */
+export const catalogue = {
+  AccessDenied: sender(403, 'No policy allows the call, or one denies it; also an unknown role, so that its existence is not revealed.'),
+  ConcurrentModification: sender(409, 'The entity was changed by another call at the same time; repeat the call.', 'ConcurrentModificationException'),
+  DeleteConflict: sender(409, 'The entity still has subordinate entities, which must be removed first.', 'DeleteConflictException'),
+  EntityAlreadyExists: sender(409, 'The name is taken in this account.', 'EntityAlreadyExistsException'),
+  ExpiredToken: sender(403, 'The session that signed the request has expired, was revoked, or its user or role is gone.'),
+  IncompleteSignature: sender(400, 'The signature parts of the request are malformed or incomplete.'),
+  InternalFailure: receiver(500, 'A bug in Stint; the log holds the cause under the request id.'),
+  InvalidAction: sender(400, 'No such operation, or not in that API version.'),
+  InvalidClientTokenId: sender(403, 'The access key is unknown or inactive, or the session token is not valid for it.'),
+  InvalidInput: sender(400, 'A value is well-formed but not acceptable.', 'InvalidInputException'),
+  LimitExceeded: sender(409, 'A quota of the account or the entity is used up.', 'LimitExceededException'),
+  MalformedInput: sender(400, 'A value has the wrong type, such as letters where a number belongs.'),
+  MalformedPolicyDocument: sender(400, 'The policy document is not valid; the message says why.', 'MalformedPolicyDocumentException'),
+  MethodNotAllowed: sender(405, 'The REST route exists, but not with this HTTP method.'),
+  MissingAction: sender(400, 'The request names no Action.'),
+  MissingAuthenticationToken: sender(403, 'The request is not signed.'),
+  NoSuchEntity: sender(404, 'The named entity does not exist in this account.', 'NoSuchEntityException'),
+  NotFound: sender(404, 'No such REST route.'),
+  RequestEntityTooLarge: sender(413, 'The request body is larger than STINT_MAX_BODY_BYTES.'),
+  RequestTimeout: sender(408, 'The request did not arrive completely in time.'),
+  ServiceUnavailable: receiver(503, 'The database cannot be reached or the event cannot be recorded; nothing was done. Repeat the call.'),
+  SignatureDoesNotMatch: sender(403, 'The signature is wrong, too old, not yet valid, or scoped to another service, region or day.'),
+  UnsupportedMediaType: sender(415, 'The body is not in the format of this face.'),
+  UnsupportedParameter: sender(400, 'The parameter is part of the AWS API but not served yet; it is refused rather than ignored.'),
+  ValidationError: sender(400, 'The input does not fit the contract; every violation is listed.'),
+} as const satisfies Record<string, ErrorRow>;
+
+/** A code of the catalogue. */
+export type ErrorCode = keyof typeof catalogue;
+
+/**
+ * The one error that callers may see. `message` is written for the caller; `detail` and `cause` are for
+ * the log and the audit event and never leave the process.
+ */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  /** Facts for the log and the audit event, never for the caller. */
+  readonly detail: Readonly<Record<string, unknown>>;
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; detail?: Readonly<Record<string, unknown>> } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.detail = options.detail ?? {};
+  }
+
+  /** The catalogue's row for this code. */
+  get row(): ErrorRow {
+    return catalogue[this.code];
+  }
+}
