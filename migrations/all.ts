@@ -1,0 +1,14 @@
+import { Audit1767225600001 } from './1767225600001-audit.js';
+import { Identities1767225600002 } from './1767225600002-identities.js';
+import { Roles1767225600003 } from './1767225600003-roles.js';
+import { Policies1767225600004 } from './1767225600004-policies.js';
+import { Sessions1767225600005 } from './1767225600005-sessions.js';
+
+/** Every migration, oldest first: listed by hand, so that the built program and the tests run the same ones. */
+export const migrations = [
+  Audit1767225600001,
+  Identities1767225600002,
+  Roles1767225600003,
+  Policies1767225600004,
+  Sessions1767225600005,
+] as const;

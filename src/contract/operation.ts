@@ -1,0 +1,112 @@
+import { z } from 'zod';
+
+import type { ErrorCode } from '../domain/errors.js';
+import type { Caller } from '../domain/principal.js';
+
+/** An HTTP method of the REST face. */
+export type Verb = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/**
+ * What an operation does to the world, which decides how it is recorded:
+ * `read` changes nothing and its event follows without waiting; `change` writes in one transaction together
+ * with its event; `issue` only appends (credentials and their event, committed together before the answer).
+ */
+export type Effect = 'read' | 'change' | 'issue';
+
+/** What a permission is about; names are resolved to full ARNs, with their paths, before judging. */
+export type ResourceRef =
+  | { readonly user: string | undefined }
+  | { readonly role: string }
+  | { readonly accessKey: string }
+  | { readonly arn: string };
+
+/** Who may call an operation. */
+export type Access<I> =
+  | {
+      readonly action: `${string}:${string}`;
+      readonly resource: (input: I, caller: Caller) => ResourceRef;
+      /** Further actions that the input makes necessary on the same resource, such as tagging. */
+      readonly also?: (input: I) => readonly string[];
+      /** Only principals of the management account, whatever their policies say. */
+      readonly within?: 'management-account';
+    }
+  | { readonly caller: 'any'; readonly because: string };
+
+/** One public operation, described once; faces, documentation, audit and authorisation read it. */
+export interface Contract<
+  I extends z.ZodObject = z.ZodObject,
+  O extends z.ZodObject = z.ZodObject,
+  E extends Effect = Effect,
+> {
+  /** One sentence: OpenAPI, command line help, dashboard. */
+  readonly summary: string;
+  /** The input; member names are AWS's. */
+  readonly input: I;
+  /** The output; nothing that is not declared here leaves the process. */
+  readonly output: O;
+  /** The refusals that callers should expect beside the common ones. */
+  readonly errors: readonly ErrorCode[];
+  readonly effect: E;
+  /** CloudTrail's `readOnly`, where it differs from what the effect says (AssumeRole is read-only there). */
+  readonly auditReadOnly?: boolean;
+  readonly access: Access<z.output<I>>;
+  /** Served by the AWS Query face of this service. */
+  readonly aws?: 'sts' | 'iam';
+  /** Served by the REST face. */
+  readonly rest: `${Verb} /v1/${string}`;
+  /** Members that AWS defines and that are not served yet: refused when present, never ignored. */
+  readonly unserved?: readonly string[];
+}
+
+/** A set of contracts by operation name. */
+export type Contracts = Readonly<Record<string, Contract>>;
+
+/** Declares an operation; keeps the literal types of its schemas and effect. */
+export function operation<I extends z.ZodObject, O extends z.ZodObject, E extends Effect>(
+  contract: Contract<I, O, E>,
+): Contract<I, O, E> {
+  return contract;
+}
+
+/** What a schema says beyond its type. */
+export interface Mark {
+  /** Never recorded or logged: left out, or replaced by its SHA-256 where it must stay findable. */
+  readonly sensitive?: 'omit' | 'sha256';
+  /** A policy document: percent-encoded (RFC 3986) in AWS answers, plain JSON text elsewhere. */
+  readonly document?: true;
+}
+
+/** The marks of schemas, by schema instance. */
+export const marks = z.registry<Mark>();
+
+/** Marks a member as secret: audit events and logs leave it out, or keep only its SHA-256. */
+export function sensitive<S extends z.ZodType>(schema: S, how: 'omit' | 'sha256' = 'omit'): S {
+  marks.add(schema, { sensitive: how });
+  return schema;
+}
+
+/** The schema beneath `.optional()` and `.default()`. */
+export function unwrapped(schema: z.ZodType): z.ZodType {
+  let inner = schema;
+  while (inner instanceof z.ZodOptional || inner instanceof z.ZodDefault) inner = inner.unwrap() as z.ZodType;
+  return inner;
+}
+
+/** The members of an object schema by name, typed. */
+export function shapeOf(schema: z.ZodObject): Readonly<Record<string, z.ZodType>> {
+  return schema.shape;
+}
+
+/** The mark of a schema or of the schema beneath its optionality. */
+export function markOf(schema: z.ZodType): Mark {
+  return marks.get(schema) ?? marks.get(unwrapped(schema)) ?? {};
+}
+
+/**
+ * A member name as REST, audit events and validation messages write it: `RoleArn` is `roleArn`,
+ * `SAMLProviderArn` is `samlProviderArn`.
+ */
+export function camelCase(member: string): string {
+  const run = /^[A-Z]+(?=[A-Z][a-z])|^[A-Z]+$|^[A-Z]/.exec(member)?.[0] ?? '';
+  return run.toLowerCase() + member.slice(run.length);
+}

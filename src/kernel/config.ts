@@ -1,0 +1,132 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import { z } from 'zod';
+
+import { MasterKey } from '../domain/envelope.js';
+import { Secret } from '../domain/secret.js';
+import { StartupError } from './startup-error.js';
+
+const text = z.string().min(1);
+const port = z.coerce.number().int().min(0).max(65_535);
+const count = (least: number, most: number): z.ZodCoercedNumber => z.coerce.number().int().min(least).max(most);
+
+/** Every environment variable that Stint reads; .env.example is compared with this schema. */
+export const environment = z.object({
+  STINT_HOST: text.default('127.0.0.1').describe('Address to listen on.'),
+  STINT_PORT: port.default(8700).describe('Port to listen on; 0 takes a free one.'),
+  STINT_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional().describe('How clients reach this server; by default the listening address.'),
+  STINT_DATA_DIR: text.default('.stint').describe('Folder for the embedded database, the generated master key and the AWS files of the bootstrap.'),
+  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgres://').optional().describe('PostgreSQL to use instead of the embedded one.'),
+  STINT_DATABASE_POOL_SIZE: count(2, 500).default(16).describe('Connections to PostgreSQL for changes and reads; two more are used for the ledger and for notices.'),
+  STINT_MASTER_KEY: text.optional().describe('32 bytes in base64 that envelope every secret at rest.'),
+  STINT_MASTER_KEY_FILE: text.optional().describe('File that holds the master key.'),
+  STINT_BOOTSTRAP_ACCOUNT_ID: z.string().regex(/^\d{12}$/, 'must have exactly 12 digits').optional().describe('Account id of the management account, at the first start.'),
+  STINT_BOOTSTRAP_ACCESS_KEY_ID: z.string().regex(/^[A-Z0-9]{16,128}$/, 'must have 16 to 128 letters A-Z and digits').optional().describe('Access key id of the management account’s root user, at the first start.'),
+  STINT_BOOTSTRAP_SECRET_ACCESS_KEY: z.string().min(16).max(256).optional().describe('Secret access key of the management account’s root user, at the first start.'),
+  STINT_REGIONS: text.optional().describe('Comma-separated regions accepted in signatures; by default any.'),
+  STINT_MAX_BODY_BYTES: count(1024, 64 * 1024 * 1024).default(1_048_576).describe('Largest request body, in bytes.'),
+  STINT_REQUEST_TIMEOUT_SECONDS: count(1, 600).default(30).describe('How long a request may take to arrive, in seconds.'),
+  STINT_SHUTDOWN_SECONDS: count(0, 600).default(20).describe('How long requests in flight may take to finish after SIGTERM, in seconds.'),
+  STINT_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info').describe('Least severe log line that is written.'),
+});
+
+/** What the first start gives the management account; whatever is missing is made up at random. */
+export interface BootstrapConfig {
+  readonly accountId?: string;
+  readonly accessKeyId?: string;
+  readonly secretAccessKey?: Secret;
+}
+
+/** Settings of the process, checked once. Secrets are `Secret`. */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly publicUrl?: string;
+  /** Absolute path. */
+  readonly dataDir: string;
+  /** Absent: the embedded database. It may hold a password, hence a Secret. */
+  readonly databaseUrl?: Secret;
+  readonly databasePoolSize: number;
+  readonly masterKey?: MasterKey;
+  readonly bootstrap: BootstrapConfig;
+  /** Empty: any region. */
+  readonly regions: readonly string[];
+  readonly maxBodyBytes: number;
+  readonly requestTimeoutSeconds: number;
+  readonly shutdownSeconds: number;
+  readonly logLevel: z.output<typeof environment>['STINT_LOG_LEVEL'];
+}
+
+/**
+ * Reads and checks the environment. Empty variables count as unset.
+ * Throws a StartupError of one line that names every variable that is wrong.
+ */
+export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = environment.safeParse(given);
+  if (!parsed.success) {
+    const wrong = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new StartupError(`The configuration is not valid: ${wrong.join('; ')}. .env.example describes every variable.`);
+  }
+  const read = parsed.data;
+  const masterKey = readMasterKey(read.STINT_MASTER_KEY, read.STINT_MASTER_KEY_FILE);
+  if (read.DATABASE_URL !== undefined && masterKey === undefined) {
+    throw new StartupError(
+      'DATABASE_URL is set but there is no master key: set STINT_MASTER_KEY (32 bytes in base64, e.g. from `openssl rand -base64 32`) or STINT_MASTER_KEY_FILE; every node of one database needs the same key.',
+    );
+  }
+  return Object.freeze({
+    host: read.STINT_HOST,
+    port: read.STINT_PORT,
+    ...(read.STINT_PUBLIC_URL === undefined ? {} : { publicUrl: read.STINT_PUBLIC_URL.replace(/\/+$/, '') }),
+    dataDir: path.resolve(read.STINT_DATA_DIR),
+    ...(read.DATABASE_URL === undefined ? {} : { databaseUrl: Secret.of(read.DATABASE_URL) }),
+    databasePoolSize: read.STINT_DATABASE_POOL_SIZE,
+    ...(masterKey === undefined ? {} : { masterKey }),
+    bootstrap: bootstrapOf(read),
+    regions: read.STINT_REGIONS?.split(',').map((region) => region.trim()).filter((region) => region !== '') ?? [],
+    maxBodyBytes: read.STINT_MAX_BODY_BYTES,
+    requestTimeoutSeconds: read.STINT_REQUEST_TIMEOUT_SECONDS,
+    shutdownSeconds: read.STINT_SHUTDOWN_SECONDS,
+    logLevel: read.STINT_LOG_LEVEL,
+  });
+}
+
+function bootstrapOf(read: z.output<typeof environment>): BootstrapConfig {
+  const id = read.STINT_BOOTSTRAP_ACCESS_KEY_ID;
+  const secret = read.STINT_BOOTSTRAP_SECRET_ACCESS_KEY;
+  if ((id === undefined) !== (secret === undefined)) {
+    throw new StartupError(
+      'STINT_BOOTSTRAP_ACCESS_KEY_ID and STINT_BOOTSTRAP_SECRET_ACCESS_KEY belong together: set both or neither.',
+    );
+  }
+  return {
+    ...(read.STINT_BOOTSTRAP_ACCOUNT_ID === undefined ? {} : { accountId: read.STINT_BOOTSTRAP_ACCOUNT_ID }),
+    ...(id === undefined ? {} : { accessKeyId: id }),
+    ...(secret === undefined ? {} : { secretAccessKey: Secret.of(secret) }),
+  };
+}
+
+function readMasterKey(inline: string | undefined, file: string | undefined): MasterKey | undefined {
+  if (inline !== undefined && file !== undefined) {
+    throw new StartupError('STINT_MASTER_KEY and STINT_MASTER_KEY_FILE are both set: set one of them.');
+  }
+  if (inline !== undefined) return masterKeyOf(inline, 'STINT_MASTER_KEY');
+  if (file === undefined) return undefined;
+  try {
+    return masterKeyOf(readFileSync(file, 'utf8').trim(), `the master key file ${file}`);
+  } catch (error) {
+    if (error instanceof StartupError) throw error;
+    throw new StartupError(`The master key file ${file} (STINT_MASTER_KEY_FILE) cannot be read: ${String(error)}.`);
+  }
+}
+
+/** Parses a master key; a StartupError names where it came from. */
+export function masterKeyOf(base64: string, origin: string): MasterKey {
+  try {
+    return MasterKey.parse(base64);
+  } catch {
+    throw new StartupError(`${origin} is not a master key: expected exactly 32 bytes in base64, e.g. from \`openssl rand -base64 32\`.`);
+  }
+}

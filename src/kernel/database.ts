@@ -1,0 +1,238 @@
+import { DataSource, QueryFailedError, type EntityManager, type EntityTarget, type ObjectLiteral, type QueryRunner } from 'typeorm';
+
+import { migrations } from '../../migrations/all.js';
+import { ApiError } from '../domain/errors.js';
+import { Memory, type Notice } from './memory.js';
+import { StartupError } from './startup-error.js';
+
+declare const reading: unique symbol;
+declare const writing: unique symbol;
+
+/** A read-only transaction. Only `Database.read` and `Database.write` make one: no Tx, no table. */
+export type ReadTx = EntityManager & { readonly [reading]: true };
+/** A transaction that may write. Only `Database.write` makes one. */
+export type Tx = ReadTx & { readonly [writing]: true };
+
+/** Tables of the whole application, for TypeORM. */
+export type Entities = readonly EntityTarget<ObjectLiteral>[];
+
+/** The name of this program's connections in pg_stat_activity. */
+const APPLICATION = 'stint';
+const MIGRATION_LOCK = 7_801_349_001;
+
+/**
+ * Opens transactions. Errors of PostgreSQL become ApiErrors here and nowhere else: an unreachable or
+ * overloaded database is ServiceUnavailable, a serialisation conflict ConcurrentModification; what a
+ * violated constraint means is said by the store that owns the table, through `onConstraint`.
+ */
+export class Database {
+  readonly #notices = new WeakMap<EntityManager, Notice[]>();
+
+  private constructor(
+    private readonly source: DataSource,
+    private readonly memory: Memory,
+  ) {}
+
+  /** Connects. Throws a StartupError where the database cannot be reached. */
+  static async connect(url: string, options: { entities: Entities; poolSize: number; memory: Memory }): Promise<Database> {
+    const source = dataSource(url, options.entities, options.poolSize);
+    await initialize(source);
+    return new Database(source, options.memory);
+  }
+
+  /** Runs `work` in one read-only snapshot. */
+  async read<T>(work: (tx: ReadTx) => Promise<T>): Promise<T> {
+    return this.#transaction('START TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY', async (runner) => {
+      const result = await work(runner.manager as ReadTx);
+      await runner.query('COMMIT');
+      return result;
+    });
+  }
+
+  /** Runs `work` in one transaction and commits it; whatever `work` forgot is forgotten on every node. */
+  async write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.#transaction('START TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE', async (runner) => {
+      const tx = runner.manager as Tx;
+      const result = await work(tx);
+      const notices = this.#notices.get(tx) ?? [];
+      if (notices.length > 0) await tx.query('SELECT pg_notify($1, $2)', [Memory.channel, Memory.encode(notices)]);
+      await runner.query('COMMIT');
+      this.memory.forget(notices);
+      return result;
+    });
+  }
+
+  /** Makes every node forget a remembered row as soon as this transaction commits. */
+  forget(tx: Tx, notice: Notice): void {
+    const notices = this.#notices.get(tx);
+    if (notices === undefined) this.#notices.set(tx, [notice]);
+    else notices.push(notice);
+  }
+
+  /** Whether the database answers and every migration of this version has run. */
+  async ready(): Promise<'ready' | 'unreachable' | 'migrations are pending'> {
+    try {
+      const rows = await this.source.query<{ name: string }[]>('SELECT name FROM migrations');
+      const run = new Set(rows.map((row) => row.name));
+      return migrations.every((migration) => run.has(migration.name)) ? 'ready' : 'migrations are pending';
+    } catch {
+      return 'unreachable';
+    }
+  }
+
+  /** Connections of the pool: in use and idle, and requests that wait for one. */
+  get pool(): { readonly total: number; readonly idle: number; readonly waiting: number } {
+    const pool = (this.source.driver as unknown as { master?: { totalCount: number; idleCount: number; waitingCount: number } }).master;
+    return { total: pool?.totalCount ?? 0, idle: pool?.idleCount ?? 0, waiting: pool?.waitingCount ?? 0 };
+  }
+
+  /** What TypeORM would change to make the tables fit the entities: nothing, or migrations and entities differ. */
+  async drift(): Promise<readonly string[]> {
+    const log = await this.source.driver.createSchemaBuilder().log();
+    return log.upQueries.map((query) => query.query);
+  }
+
+  /** Closes every connection. */
+  async close(): Promise<void> {
+    await this.source.destroy();
+  }
+
+  async #transaction<T>(begin: string, work: (runner: QueryRunner) => Promise<T>): Promise<T> {
+    const runner = this.source.createQueryRunner();
+    try {
+      await runner.query(begin);
+      return await work(runner);
+    } catch (error) {
+      await rollback(runner);
+      throw translated(error);
+    } finally {
+      await runner.release();
+    }
+  }
+}
+
+// A connection that cannot roll back is not given to the next request: ended, the pool drops it.
+async function rollback(runner: QueryRunner): Promise<void> {
+  try {
+    await runner.query('ROLLBACK');
+  } catch {
+    const client = (await runner.connect().catch(() => undefined)) as { end(): Promise<void> } | undefined;
+    void client?.end().catch(() => undefined);
+  }
+}
+
+/** The SQLSTATE of a failed query, or a Node error code such as ECONNREFUSED. */
+export function errorState(error: unknown): string | undefined {
+  const driver: unknown = error instanceof QueryFailedError ? error.driverError : error;
+  const code = (driver as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' ? code : undefined;
+}
+
+function constraintOf(error: unknown): string | undefined {
+  const driver: unknown = error instanceof QueryFailedError ? error.driverError : error;
+  const constraint = (driver as { constraint?: unknown } | undefined)?.constraint;
+  return typeof constraint === 'string' ? constraint : undefined;
+}
+
+/**
+ * Says what a violated constraint means to the caller. Constraint names are API: a name that is not in
+ * `meanings` stays a bug (InternalFailure).
+ */
+export async function onConstraint<T>(work: Promise<T>, meanings: Readonly<Record<string, () => ApiError>>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    const name = constraintOf(error);
+    const meaning = name === undefined || !Object.hasOwn(meanings, name) ? undefined : meanings[name];
+    throw meaning === undefined ? error : meaning();
+  }
+}
+
+const UNAVAILABLE = /^(?:08|53|57)/;
+const CONFLICT = new Set(['40001', '40P01', '55P03']);
+
+/** An error of the database in the words of the catalogue; others pass through. */
+export function translated(error: unknown): unknown {
+  if (error instanceof ApiError) return error;
+  const state = errorState(error);
+  if (state !== undefined && CONFLICT.has(state)) {
+    return new ApiError('ConcurrentModification', 'The entity was changed by another request at the same time. Repeat the request.', { cause: error });
+  }
+  if (state === undefined ? isConnectionLoss(error) : UNAVAILABLE.test(state) || /^E[A-Z]+$/.test(state)) return unavailable(error);
+  return error;
+}
+
+function isConnectionLoss(error: unknown): boolean {
+  return error instanceof Error && /connection|timeout|terminated|not queryable|ended/i.test(error.message);
+}
+
+/** The refusal of a call that cannot be recorded or carried out because the database is away. */
+export function unavailable(cause: unknown): ApiError {
+  return new ApiError('ServiceUnavailable', 'The service is temporarily unable to handle the request. Nothing was done; repeat the request.', { cause });
+}
+
+function dataSource(url: string, entities: Entities, poolSize: number): DataSource {
+  return new DataSource({
+    type: 'postgres',
+    url,
+    entities: [...entities] as never[],
+    migrations: [...migrations],
+    migrationsTableName: 'migrations',
+    // gen_random_uuid() is built in; TypeORM must not ask for an extension.
+    uuidExtension: 'pgcrypto',
+    installExtensions: false,
+    poolSize,
+    applicationName: APPLICATION,
+    connectTimeoutMS: 5_000,
+    extra: { statement_timeout: 15_000, idle_in_transaction_session_timeout: 30_000, query_timeout: 20_000 },
+  });
+}
+
+async function initialize(source: DataSource): Promise<void> {
+  try {
+    await source.initialize();
+  } catch (error) {
+    throw new StartupError(`The database cannot be reached: ${reason(error)}. Check DATABASE_URL and that PostgreSQL is running.`, { cause: error });
+  }
+}
+
+function reason(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reason).join('; ');
+  return error instanceof Error ? error.message.replaceAll('\n', ' ') : String(error);
+}
+
+/**
+ * Runs the pending migrations, one node at a time (an advisory lock is held meanwhile).
+ * Throws a StartupError where the database cannot be reached or a migration fails.
+ */
+export async function migrate(url: string): Promise<void> {
+  const source = dataSource(url, [], 2);
+  await initialize(source);
+  try {
+    const lock = source.createQueryRunner();
+    try {
+      await lock.query('SET statement_timeout = 0');
+      await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+      await source.runMigrations({ transaction: 'all' });
+    } finally {
+      await lock.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]).catch(() => undefined);
+      await lock.query('RESET statement_timeout').catch(() => undefined);
+      await lock.release();
+    }
+  } catch (error) {
+    throw new StartupError(`The database could not be migrated: ${reason(error)}. Nothing was changed.`, { cause: error });
+  } finally {
+    await source.destroy();
+  }
+}
+
+/** Takes back every migration, newest first. For tests of the migrations themselves. */
+export async function unmigrate(url: string): Promise<void> {
+  const source = dataSource(url, [], 2);
+  await initialize(source);
+  try {
+    for (const _ of migrations) await source.undoLastMigration({ transaction: 'all' });
+  } finally {
+    await source.destroy();
+  }
+}

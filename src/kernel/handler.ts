@@ -1,0 +1,77 @@
+import type { z } from 'zod';
+
+import type { Contract, Contracts, Effect } from '../contract/operation.js';
+import type { Caller } from '../domain/principal.js';
+import type { ReadTx, Tx } from './database.js';
+import type { Append } from './ledger.js';
+
+/** Where a request came from. */
+export interface Source {
+  readonly ip: string;
+  readonly userAgent: string | undefined;
+  /** The region of the signature's scope. */
+  readonly region: string;
+  readonly secureTransport: boolean;
+}
+
+/** Facts that a handler adds to the audit event of its call. */
+export interface Notes {
+  /** The entities the call was about, as CloudTrail's `resources`. */
+  readonly resources?: readonly { readonly accountId: string; readonly type: string; readonly ARN: string }[];
+  /** Another account that must see the event too (the role's, in a cross-account AssumeRole). */
+  readonly alsoAccount?: string;
+  /** More facts for `additionalEventData`; never secrets. */
+  readonly additional?: Readonly<Record<string, unknown>>;
+}
+
+interface BaseCtx {
+  readonly caller: Caller;
+  readonly now: Date;
+  readonly requestId: string;
+  readonly source: Source;
+  /** Adds facts to the audit event. */
+  note(notes: Notes): void;
+}
+
+/** What the handler of a `read` gets: it may look, in read-only transactions. */
+export interface ReadCtx extends BaseCtx {
+  read<T>(work: (tx: ReadTx) => Promise<T>): Promise<T>;
+}
+
+/** What the handler of a `change` gets: the transaction in which its event is recorded too. */
+export interface ChangeCtx extends BaseCtx {
+  readonly tx: Tx;
+}
+
+/** What the handler of an `issue` gets: it may look, and append rows that are committed with its event. */
+export interface IssueCtx extends ReadCtx {
+  append(row: Append): void;
+}
+
+/** The context that belongs to an effect. */
+export type CtxOf<E extends Effect> = E extends 'read' ? ReadCtx : E extends 'change' ? ChangeCtx : IssueCtx;
+
+/** A whole use case, free of protocols. */
+export type Handler<C extends Contract> = (
+  input: z.output<C['input']>,
+  ctx: CtxOf<C['effect']>,
+) => Promise<z.input<C['output']>>;
+
+/** One handler for every contract of a set: a missing or wrong one is a compile error. */
+export type Handlers<C extends Contracts> = { readonly [K in keyof C]: Handler<C[K]> };
+
+/** A contract with its handler, as the registry holds it. */
+export interface Implementation {
+  readonly name: string;
+  readonly contract: Contract;
+  readonly handle: (input: never, ctx: never) => Promise<unknown>;
+}
+
+/** Ties contracts to handlers. */
+export function implement<C extends Contracts>(contracts: C, handlers: Handlers<C>): readonly Implementation[] {
+  return Object.entries(contracts).map(([name, contract]) => ({
+    name,
+    contract,
+    handle: handlers[name as keyof C],
+  }));
+}

@@ -1,0 +1,235 @@
+import pg from 'pg';
+
+import { errorState, unavailable, type Tx } from './database.js';
+
+/** A table that only grows, and how its rows are made of values. */
+export interface AppendTable<R = unknown> {
+  readonly name: string;
+  readonly columns: readonly { readonly name: string; readonly type: string; readonly of: (row: R) => unknown }[];
+  /** The unique column by which a row that is written twice (after an unknown outcome) is recognised. */
+  readonly idempotentBy?: string;
+}
+
+/** One row for one table. */
+export interface Append {
+  readonly table: AppendTable;
+  readonly row: unknown;
+}
+
+/** A row for a table, with the types checked here and forgotten after. */
+export function append<R>(table: AppendTable<R>, row: R): Append {
+  return { table: table as AppendTable, row };
+}
+
+interface Entry {
+  readonly rows: readonly Append[];
+  /** Absent: nobody waits, and the entry is tried again until it is written. */
+  readonly waiter?: { resolve(): void; reject(error: unknown): void };
+}
+
+/** How many entries wait at the most; beyond, callers are refused before anything was done. */
+const QUEUE_MAX = 8_192;
+/** How many entries one transaction carries at the most. */
+const BATCH_MAX = 512;
+/** How long to wait before the next attempt when the database is away and nobody waits, in milliseconds. */
+const RETRY_MS = 250;
+const QUERY_TIMEOUT_MS = 10_000;
+
+/**
+ * Group commit of append-only rows: whatever arrives while one transaction is being flushed becomes the next
+ * one. A promise of `commit` resolves when its rows are durable. Where the outcome is unknown (the connection
+ * broke) the whole batch is refused: something may then be recorded that was never answered, never the other
+ * way round.
+ */
+export class Ledger {
+  readonly #queue: Entry[] = [];
+  #client: pg.Client | undefined;
+  #flushing: Promise<void> | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #lost = 0;
+  readonly #statements = new Map<string, string>();
+
+  constructor(private readonly url: string) {}
+
+  /** Entries that wait to be written. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  /** Entries that PostgreSQL refused although nobody waited for them: a bug when not zero. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  /** Resolves when the rows are committed. Throws ServiceUnavailable where they are not, or may not be. */
+  async commit(rows: readonly Append[]): Promise<void> {
+    this.#admit();
+    await new Promise<void>((resolve, reject) => {
+      this.#queue.push({ rows, waiter: { resolve, reject } });
+      this.#kick();
+    });
+  }
+
+  /** Records rows without waiting; they are tried again until they are written. Throws ServiceUnavailable when too many wait. */
+  offer(rows: readonly Append[]): void {
+    this.#admit();
+    this.#queue.push({ rows });
+    this.#kick();
+  }
+
+  /** Writes rows in a transaction of the caller's. */
+  async within(tx: Tx, rows: readonly Append[]): Promise<void> {
+    const { text, values } = this.#statement(rows);
+    await tx.query(text, values);
+  }
+
+  /** Writes what waits now; gives up after a few attempts where the database is away. */
+  async flush(): Promise<void> {
+    await this.#flushing;
+    for (let attempts = 0; this.#queue.length > 0 && attempts < 3; attempts += 1) await this.#run();
+  }
+
+  /** Writes what is left and closes the connection. */
+  async close(): Promise<void> {
+    clearTimeout(this.#retry);
+    await this.flush();
+    clearTimeout(this.#retry);
+    await this.#client?.end().catch(() => undefined);
+    this.#client = undefined;
+  }
+
+  #admit(): void {
+    if (this.#queue.length >= QUEUE_MAX) throw unavailable(new Error('the ledger is full'));
+  }
+
+  #kick(): void {
+    if (this.#flushing !== undefined || this.#retry !== undefined) {
+      // Someone waits: do not sit out the pause that was meant for an idle ledger.
+      if (this.#retry === undefined || this.#queue.at(-1)?.waiter === undefined) return;
+      clearTimeout(this.#retry);
+      this.#retry = undefined;
+    }
+    void this.#run();
+  }
+
+  #run(): Promise<void> {
+    this.#flushing ??= new Promise<void>((resolve) => {
+      // One turn of the event loop: requests that were read from sockets together are written together.
+      setImmediate(() => {
+        void this.#drain().finally(() => {
+          this.#flushing = undefined;
+          resolve();
+        });
+      });
+    });
+    return this.#flushing;
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#queue.length > 0) {
+      const batch = this.#queue.splice(0, BATCH_MAX);
+      try {
+        await this.#write(batch);
+        for (const entry of batch) entry.waiter?.resolve();
+      } catch (error) {
+        if (isRefusal(error) && batch.length > 1) await this.#writeEach(batch);
+        else if (this.#fail(batch, error)) return;
+      }
+    }
+  }
+
+  // One entry that PostgreSQL cannot store must not take the others of its batch with it.
+  async #writeEach(batch: readonly Entry[]): Promise<void> {
+    for (const [index, entry] of batch.entries()) {
+      try {
+        await this.#write([entry]);
+        entry.waiter?.resolve();
+      } catch (error) {
+        if (isRefusal(error)) this.#fail([entry], error);
+        else {
+          this.#fail(batch.slice(index), error);
+          return;
+        }
+      }
+    }
+  }
+
+  /** Refuses those who wait, keeps the rest for another attempt; true where the database is away. */
+  #fail(batch: readonly Entry[], error: unknown): boolean {
+    const refused = isRefusal(error);
+    const kept = batch.filter((entry) => entry.waiter === undefined);
+    for (const entry of batch) entry.waiter?.reject(refused ? error : unavailable(error));
+    if (refused) {
+      this.#lost += kept.length;
+      return false;
+    }
+    this.#queue.unshift(...kept);
+    void this.#client?.end().catch(() => undefined);
+    this.#client = undefined;
+    // Those who came meanwhile would wait for a database that is away: they are told at once.
+    const waiting = this.#queue.filter((entry) => entry.waiter !== undefined);
+    for (const entry of waiting) entry.waiter?.reject(unavailable(error));
+    this.#queue.splice(0, this.#queue.length, ...this.#queue.filter((entry) => entry.waiter === undefined));
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      if (this.#queue.length > 0) void this.#run();
+    }, RETRY_MS);
+    this.#retry.unref();
+    return true;
+  }
+
+  async #write(batch: readonly Entry[]): Promise<void> {
+    const client = (this.#client ??= await connect(this.url, (lost) => {
+      if (this.#client === lost) this.#client = undefined;
+    }));
+    const { name, text, values } = this.#statement(batch.flatMap((entry) => entry.rows));
+    await client.query({ name, text, values });
+  }
+
+  #statement(rows: readonly Append[]): { name: string; text: string; values: unknown[][] } {
+    const tables = [...new Set(rows.map((row) => row.table))].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const name = `append ${tables.map((table) => table.name).join(' ')}`;
+    let text = this.#statements.get(name);
+    if (text === undefined) {
+      text = insertInto(tables);
+      this.#statements.set(name, text);
+    }
+    const values = tables.flatMap((table) => {
+      const own = rows.filter((row) => row.table === table);
+      return table.columns.map((column) => own.map(({ row }) => column.of(row)));
+    });
+    return { name, text, values };
+  }
+}
+
+/** PostgreSQL will never take these rows: a data or constraint error, not a failure of the connection. */
+function isRefusal(error: unknown): boolean {
+  return /^2[23]/.test(errorState(error) ?? '');
+}
+
+function insertInto(tables: readonly AppendTable[]): string {
+  let parameter = 0;
+  const inserts = tables.map((table) => {
+    const names = table.columns.map((column) => column.name).join(', ');
+    const arrays = table.columns.map((column) => `$${String((parameter += 1))}::${column.type}[]`).join(', ');
+    const conflict = table.idempotentBy === undefined ? '' : ` ON CONFLICT (${table.idempotentBy}) DO NOTHING`;
+    return `INSERT INTO ${table.name} (${names}) SELECT * FROM unnest(${arrays})${conflict}`;
+  });
+  const [only] = inserts;
+  if (inserts.length === 1 && only !== undefined) return only;
+  return `WITH ${inserts.map((insert, index) => `t${String(index)} AS (${insert})`).join(', ')} SELECT 1`;
+}
+
+async function connect(url: string, lost: (client: pg.Client) => void): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url, application_name: 'stint ledger', connectionTimeoutMillis: 5_000, query_timeout: QUERY_TIMEOUT_MS, statement_timeout: QUERY_TIMEOUT_MS, keepAlive: true });
+  client.on('error', () => {
+    lost(client);
+  });
+  client.on('end', () => {
+    lost(client);
+  });
+  await client.connect();
+  // What is answered must survive a crash, whatever the server's default says.
+  await client.query("SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)");
+  return client;
+}

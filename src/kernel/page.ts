@@ -1,0 +1,43 @@
+import { ApiError } from '../domain/errors.js';
+
+/** How many entries a page has where the caller says nothing (IAM API: MaxItems). */
+const DEFAULT_ITEMS = 100;
+
+/** A page of rows and, where more follow, the Marker of the next one. */
+export interface Page<R> {
+  readonly rows: readonly R[];
+  readonly next: { IsTruncated: boolean; Marker?: string };
+}
+
+/** Where a page begins (the key of the last row of the page before) and how many rows it may have. */
+export interface PageRequest {
+  readonly after: readonly string[] | undefined;
+  readonly items: number;
+}
+
+/** Reads Marker and MaxItems. Throws a ValidationError for a Marker that this service never gave out. */
+export function pageRequest(input: { Marker?: string | undefined; MaxItems?: number | undefined }, parts: number): PageRequest {
+  return { after: input.Marker === undefined ? undefined : decoded(input.Marker, parts), items: input.MaxItems ?? DEFAULT_ITEMS };
+}
+
+/** Cuts one row more than asked for into a page; `key` is what the next page begins after. */
+export function pageOf<R>(rows: readonly R[], request: PageRequest, key: (row: R) => readonly string[]): Page<R> {
+  const page = rows.slice(0, request.items);
+  const last = page.at(-1);
+  if (rows.length <= request.items || last === undefined) return { rows: page, next: { IsTruncated: false } };
+  return { rows: page, next: { IsTruncated: true, Marker: Buffer.from(JSON.stringify(key(last))).toString('base64url') } };
+}
+
+function decoded(marker: string, parts: number): readonly string[] {
+  const text = Buffer.from(marker, 'base64url').toString('utf8');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  const known = Array.isArray(value) && value.length === parts && value.every((part) => typeof part === 'string' && !part.includes('\0'));
+  // Compared both ways, so that no second spelling of a Marker is accepted.
+  if (!known || Buffer.from(text).toString('base64url') !== marker) throw new ApiError('ValidationError', 'Invalid Marker.');
+  return value as readonly string[];
+}
