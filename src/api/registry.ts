@@ -1,0 +1,94 @@
+import { Injectable } from '@nestjs/common';
+
+import { AuditOperations } from '../audit/audit.operations.js';
+import type { Verb } from '../contract/operation.js';
+import { ApiError } from '../domain/errors.js';
+import { AccessKeyOperations } from '../identities/access-keys.operations.js';
+import { AccountOperations } from '../identities/accounts.operations.js';
+import { UserOperations } from '../identities/users.operations.js';
+import type { Implementation } from '../kernel/handler.js';
+import { PolicyOperations } from '../policies/policies.operations.js';
+import { RoleOperations } from '../roles/roles.operations.js';
+import { StsOperations } from '../sessions/sts.operations.js';
+
+/** API versions of the AWS Query face, by service. */
+export const VERSIONS = { sts: '2011-06-15', iam: '2010-05-08' } as const;
+
+/** A REST route that fits a request. */
+export interface Routed {
+  readonly operation: Implementation;
+  /** Values of the path's parameters, by member name. */
+  readonly params: Readonly<Record<string, string>>;
+}
+
+interface Route {
+  readonly verb: string;
+  readonly segments: readonly string[];
+  readonly operation: Implementation;
+}
+
+/** Every operation, found by AWS action or by REST route. */
+@Injectable()
+export class Operations {
+  readonly all: readonly Implementation[];
+  readonly #byAction: ReadonlyMap<string, Implementation>;
+  readonly #routes: readonly Route[];
+
+  // The one place that knows every feature; more parameters than elsewhere is its whole point.
+  // eslint-disable-next-line house/max-params
+  constructor(sts: StsOperations, users: UserOperations, keys: AccessKeyOperations, roles: RoleOperations, policies: PolicyOperations, accounts: AccountOperations, audit: AuditOperations) {
+    this.all = [sts, users, keys, roles, policies, accounts, audit].flatMap((feature) => feature.operations);
+    this.#byAction = new Map(
+      this.all.flatMap((operation) => {
+        const { aws } = operation.contract;
+        return aws === undefined ? [] : [[`${operation.name}/${VERSIONS[aws]}`, operation] as const];
+      }),
+    );
+    this.#routes = this.all.map((operation) => {
+      const [verb = '', path = ''] = operation.contract.rest.split(' ');
+      return { verb, segments: path.slice(1).split('/'), operation };
+    });
+  }
+
+  /** The operation of an AWS action. Throws InvalidAction. */
+  byAction(action: string, version: string | undefined): Implementation {
+    const operation = this.#byAction.get(`${action}/${version ?? ''}`);
+    if (operation !== undefined) return operation;
+    throw new ApiError('InvalidAction', `Could not find operation ${shown(action)} for version ${shown(version ?? 'NO_VERSION_SPECIFIED')}`);
+  }
+
+  /** The operation of a REST route. `path` is raw, as in the request. Throws NotFound or MethodNotAllowed. */
+  byRoute(method: string, path: string): Routed {
+    const segments = path.slice(1).split('/');
+    const fitting = this.#routes.filter((route) => fits(route.segments, segments));
+    const route = fitting.find((candidate) => candidate.verb === method);
+    if (route !== undefined) return { operation: route.operation, params: paramsOf(route.segments, segments) };
+    if (fitting.length === 0) throw new ApiError('NotFound', 'No such route; /v1/openapi.json lists them all.');
+    const verbs = fitting.map((candidate) => candidate.verb as Verb);
+    throw new ApiError('MethodNotAllowed', `This route takes ${[...new Set(verbs)].sort().join(', ')}.`, { detail: { verbs } });
+  }
+}
+
+function shown(text: string): string {
+  return text.length > 128 ? `${text.slice(0, 128)}…` : text;
+}
+
+function fits(pattern: readonly string[], segments: readonly string[]): boolean {
+  return pattern.length === segments.length && pattern.every((part, index) => part.startsWith('{') || part === segments[index]);
+}
+
+function paramsOf(pattern: readonly string[], segments: readonly string[]): Record<string, string> {
+  const params: Record<string, string> = {};
+  for (const [index, part] of pattern.entries()) {
+    if (part.startsWith('{')) params[part.slice(1, -1)] = decodedSegment(segments[index] ?? '');
+  }
+  return params;
+}
+
+function decodedSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new ApiError('ValidationError', 'The path is not valid: a percent-escape in it is not UTF-8.');
+  }
+}

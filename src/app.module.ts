@@ -1,0 +1,21 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+
+import { ApiModule } from './api/api.module.js';
+import { AuditEventRow } from './audit/audit.entities.js';
+import { AccessKeyRow, AccountRow, UserRow } from './identities/identities.entities.js';
+import type { Entities } from './kernel/database.js';
+import { KernelModule, type Kernel } from './kernel/kernel.module.js';
+import { InlinePolicyRow } from './policies/policies.entities.js';
+import { RoleRow } from './roles/roles.entities.js';
+import { SessionRow } from './sessions/sessions.entities.js';
+
+/** Every table of the application. */
+export const entities: Entities = [AuditEventRow, AccountRow, UserRow, AccessKeyRow, RoleRow, InlinePolicyRow, SessionRow];
+
+/** The whole application above its kernel. */
+@Module({})
+export class AppModule {
+  static of(kernel: Kernel): DynamicModule {
+    return { module: AppModule, imports: [KernelModule.of(kernel), ApiModule] };
+  }
+}

@@ -1,0 +1,67 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+import type { MasterKey } from './domain/envelope.js';
+import type { Bootstrapped } from './identities/bootstrap.js';
+import { masterKeyOf, type Config } from './kernel/config.js';
+import { SystemRandom } from './kernel/effects.js';
+import { StartupError } from './kernel/startup-error.js';
+
+/** What Stint keeps in its data folder, beside the embedded database. */
+export class DataFolder {
+  constructor(private readonly root: string) {}
+
+  /** Where the embedded database lives. */
+  get postgres(): string {
+    return path.join(this.root, 'postgres');
+  }
+
+  /** The files of an AWS client that signs with the root access key. */
+  get aws(): { readonly config: string; readonly credentials: string } {
+    const folder = path.join(this.root, 'aws');
+    return { config: path.join(folder, 'config'), credentials: path.join(folder, 'credentials') };
+  }
+
+  /**
+   * The configured master key; with the embedded database one that is generated at the first start.
+   * Throws a StartupError where a database exists and its generated key is gone.
+   */
+  masterKey(config: Config): MasterKey {
+    if (config.masterKey !== undefined) return config.masterKey;
+    const file = path.join(this.root, 'master.key');
+    if (!existsSync(file)) {
+      if (existsSync(this.postgres)) {
+        throw new StartupError(`The master key ${file} is missing, and without it the database in ${this.postgres} cannot be read: restore the file, or set STINT_MASTER_KEY to its content.`);
+      }
+      this.#write(file, `${new SystemRandom().bytes(32).toString('base64')}\n`);
+    }
+    return masterKeyOf(readFileSync(file, 'utf8').trim(), `the master key file ${file}`);
+  }
+
+  /** Writes the root access key as an AWS credentials file, readable by its owner only. */
+  keepRootKey(key: Bootstrapped): void {
+    const lines = ['[default]', `aws_access_key_id = ${key.accessKeyId}`, `aws_secret_access_key = ${key.secretAccessKey.reveal()}`];
+    this.#write(this.aws.credentials, `${lines.join('\n')}\n`);
+  }
+
+  /** Writes the AWS config file beside the credentials, with the address of this start; false where there are none. */
+  keepEndpoint(url: string): boolean {
+    if (!existsSync(this.aws.credentials)) return false;
+    this.#write(this.aws.config, `[default]\nregion = us-east-1\noutput = json\nendpoint_url = ${url}\n`);
+    return true;
+  }
+
+  // Written beside and renamed: a crash leaves the old file or the new one, never half of one.
+  #write(file: string, text: string): void {
+    const folder = path.dirname(file);
+    try {
+      mkdirSync(this.root, { recursive: true, mode: 0o755 });
+      if (folder !== this.root) mkdirSync(folder, { recursive: true, mode: 0o700 });
+      writeFileSync(`${file}.new`, text, { mode: 0o600 });
+      chmodSync(`${file}.new`, 0o600);
+      renameSync(`${file}.new`, file);
+    } catch (error) {
+      throw new StartupError(`Cannot write ${file}: ${error instanceof Error ? error.message : String(error)}. Set STINT_DATA_DIR to a folder that this user may write.`, { cause: error });
+    }
+  }
+}

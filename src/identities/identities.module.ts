@@ -1,0 +1,13 @@
+import { Module } from '@nestjs/common';
+
+import { AccessKeyOperations } from './access-keys.operations.js';
+import { AccountOperations } from './accounts.operations.js';
+import { Bootstrap } from './bootstrap.js';
+import { IdentitiesStore } from './identities.store.js';
+import { KeyMaker } from './keys.js';
+import { UserOperations } from './users.operations.js';
+
+const providers = [IdentitiesStore, KeyMaker, Bootstrap, UserOperations, AccessKeyOperations, AccountOperations];
+
+@Module({ providers, exports: providers })
+export class IdentitiesModule {}

@@ -1,0 +1,63 @@
+import type { Context, ContextValue } from '../domain/policy/evaluate.js';
+import { callerUserId, principalArn, type Caller } from '../domain/principal.js';
+import type { Source } from '../kernel/handler.js';
+
+/** A tag as requests and rows carry it. */
+export interface TagFact {
+  readonly Key: string;
+  readonly Value: string;
+}
+
+/** What a request's condition keys are filled in from. */
+export interface ContextFacts {
+  readonly caller: Caller;
+  readonly source: Source;
+  readonly now: Date;
+  /** The account that owns the resource. */
+  readonly resourceAccount: string;
+  readonly principalTags?: readonly TagFact[];
+  readonly resourceTags?: readonly TagFact[];
+  readonly requestTags?: readonly TagFact[];
+  /** Keys of the operation itself, such as sts:ExternalId. */
+  readonly more?: Readonly<Record<string, ContextValue | undefined>>;
+}
+
+const PRINCIPAL_TYPE = { root: 'Account', user: 'User', 'assumed-role': 'AssumedRole' } as const;
+
+/** The condition keys of a request (IAM User Guide: AWS global condition context keys); names in lower case. */
+export function requestContext(facts: ContextFacts): Context {
+  const { caller, source, now } = facts;
+  const context = new Map<string, ContextValue>();
+  const set = (key: string, value: ContextValue | undefined): void => {
+    if (value !== undefined) context.set(key.toLowerCase(), value);
+  };
+  set('aws:CurrentTime', now.toISOString());
+  set('aws:EpochTime', String(Math.floor(now.getTime() / 1000)));
+  set('aws:PrincipalArn', principalArn(caller));
+  set('aws:PrincipalAccount', caller.account);
+  set('aws:PrincipalType', PRINCIPAL_TYPE[caller.kind]);
+  set('aws:userid', callerUserId(caller));
+  set('aws:SourceIp', source.ip);
+  set('aws:SecureTransport', String(source.secureTransport));
+  set('aws:UserAgent', source.userAgent);
+  set('aws:RequestedRegion', source.region);
+  set('aws:ResourceAccount', facts.resourceAccount);
+  if (caller.kind === 'user') set('aws:username', caller.userName);
+  if (caller.kind === 'assumed-role') {
+    set('aws:TokenIssueTime', caller.session.issuedAt.toISOString());
+    // Present, and false, for every temporary credential that was obtained without MFA.
+    set('aws:MultiFactorAuthPresent', 'false');
+    set('aws:SourceIdentity', caller.session.sourceIdentity);
+  }
+  setTags(set, 'aws:PrincipalTag/', facts.principalTags);
+  setTags(set, 'aws:ResourceTag/', facts.resourceTags);
+  setTags(set, 'iam:ResourceTag/', facts.resourceTags);
+  setTags(set, 'aws:RequestTag/', facts.requestTags);
+  if (facts.requestTags !== undefined && facts.requestTags.length > 0) set('aws:TagKeys', facts.requestTags.map((tag) => tag.Key));
+  for (const [key, value] of Object.entries(facts.more ?? {})) set(key, value);
+  return context;
+}
+
+function setTags(set: (key: string, value: string) => void, prefix: string, tags: readonly TagFact[] = []): void {
+  for (const { Key, Value } of tags) set(`${prefix}${Key}`, Value);
+}

@@ -1,0 +1,27 @@
+import { Check, Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
+
+/** A policy that lives and dies with the user or role it belongs to. */
+@Entity('inline_policy')
+@Check('CK_inline_policy_owner', 'num_nonnulls(user_id, role_id) = 1 AND owner_id = COALESCE(user_id, role_id)')
+@Index('IX_inline_policy_user', ['userId'])
+@Index('IX_inline_policy_role', ['roleId'])
+export class InlinePolicyRow {
+  /** The unique id of the user or role. */
+  @PrimaryColumn('text', { name: 'owner_id', primaryKeyConstraintName: 'PK_inline_policy' })
+  ownerId!: string;
+
+  @PrimaryColumn('text', { name: 'policy_name', primaryKeyConstraintName: 'PK_inline_policy' })
+  policyName!: string;
+
+  @ForeignKey('UserRow', { name: 'FK_inline_policy_user', onDelete: 'RESTRICT' })
+  @Column('text', { name: 'user_id', nullable: true })
+  userId!: string | null;
+
+  @ForeignKey('RoleRow', { name: 'FK_inline_policy_role', onDelete: 'RESTRICT' })
+  @Column('text', { name: 'role_id', nullable: true })
+  roleId!: string | null;
+
+  /** The document as it was saved. */
+  @Column('text')
+  document!: string;
+}

@@ -1,0 +1,74 @@
+import { Injectable } from '@nestjs/common';
+
+import { parseIdentityPolicy } from '../domain/policy/document.js';
+import type { NamedPolicy } from '../domain/policy/evaluate.js';
+import { Database, type ReadTx, type Tx } from '../kernel/database.js';
+import { Memory, type Remembered } from '../kernel/memory.js';
+import { pageOf, type Page, type PageRequest } from '../kernel/page.js';
+import { InlinePolicyRow } from './policies.entities.js';
+
+/** Whose policies: a user or a role, by unique id. */
+export interface PolicyOwner {
+  readonly type: 'user' | 'role';
+  readonly id: string;
+}
+
+/** Inline policies. */
+@Injectable()
+export class PoliciesStore {
+  readonly #inForce: Remembered<readonly NamedPolicy[]>;
+
+  constructor(
+    private readonly database: Database,
+    memory: Memory,
+  ) {
+    this.#inForce = memory.of('inline_policy', 20_000);
+  }
+
+  /** The parsed policies of a user or role, from memory where they may be. */
+  async inForce(ownerId: string): Promise<readonly NamedPolicy[]> {
+    const policies = await this.#inForce.get(ownerId, async () => {
+      const rows = await this.database.read((tx) => this.all(tx, ownerId));
+      return rows.map((row) => ({ id: row.policyName, document: parseIdentityPolicy(row.document) }));
+    });
+    return policies ?? [];
+  }
+
+  /** Every policy of a user or role. */
+  async all(tx: ReadTx, ownerId: string): Promise<readonly InlinePolicyRow[]> {
+    return tx.find(InlinePolicyRow, { where: { ownerId }, order: { policyName: 'ASC' } });
+  }
+
+  /** One policy of a user or role by name. */
+  async find(tx: ReadTx, ownerId: string, policyName: string): Promise<InlinePolicyRow | undefined> {
+    return (await tx.findOneBy(InlinePolicyRow, { ownerId, policyName })) ?? undefined;
+  }
+
+  /** Policies of a user or role by name. */
+  async page(tx: ReadTx, ownerId: string, request: PageRequest): Promise<Page<InlinePolicyRow>> {
+    const query = tx.createQueryBuilder(InlinePolicyRow, 'p').where('p.ownerId = :ownerId', { ownerId });
+    if (request.after !== undefined) query.andWhere('p.policyName > :after', { after: request.after[0] });
+    const rows = await query.orderBy('p.policyName').limit(request.items + 1).getMany();
+    return pageOf(rows, request, (row) => [row.policyName]);
+  }
+
+  /** Adds a policy or replaces the one of that name. */
+  async put(tx: Tx, owner: PolicyOwner, policy: { name: string; document: string }): Promise<void> {
+    const row: InlinePolicyRow = {
+      ownerId: owner.id,
+      policyName: policy.name,
+      userId: owner.type === 'user' ? owner.id : null,
+      roleId: owner.type === 'role' ? owner.id : null,
+      document: policy.document,
+    };
+    await tx.upsert(InlinePolicyRow, row, ['ownerId', 'policyName']);
+    this.database.forget(tx, { memory: 'inline_policy', key: owner.id });
+  }
+
+  /** Removes a policy; false where there was none. */
+  async delete(tx: Tx, ownerId: string, policyName: string): Promise<boolean> {
+    const result = await tx.delete(InlinePolicyRow, { ownerId, policyName });
+    this.database.forget(tx, { memory: 'inline_policy', key: ownerId });
+    return result.affected === 1;
+  }
+}

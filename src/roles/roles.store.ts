@@ -1,0 +1,138 @@
+import { Injectable } from '@nestjs/common';
+
+import { iamArn, nameInArn } from '../domain/arn.js';
+import { ApiError } from '../domain/errors.js';
+import { nameKey } from '../identities/identities.store.js';
+import { Database, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
+import { Memory, type Remembered } from '../kernel/memory.js';
+import { pageOf, type Page, type PageRequest } from '../kernel/page.js';
+import { Stamps } from '../kernel/stamps.js';
+import { RoleRow } from './roles.entities.js';
+
+/** When and where a role's credentials were last used. */
+export interface RoleUse {
+  readonly at: Date;
+  readonly region: string;
+}
+
+/** A role's ARN. */
+export function roleArn(row: Pick<RoleRow, 'accountId' | 'path' | 'roleName'>): string {
+  return iamArn(row.accountId, 'role', `${row.path}${row.roleName}`);
+}
+
+/** Roles. Finders without a transaction answer from memory where they may. */
+@Injectable()
+export class RolesStore {
+  readonly #byId: Remembered<RoleRow>;
+  readonly #byName: Remembered<RoleRow>;
+  /** Uses of roles, written behind. */
+  readonly uses: Stamps<RoleUse>;
+
+  constructor(
+    private readonly database: Database,
+    memory: Memory,
+  ) {
+    this.#byId = memory.of('role', 20_000);
+    this.#byName = memory.of('role_name', 20_000);
+    this.uses = new Stamps(database, saveUses);
+  }
+
+  /** The role with this unique id. */
+  async findRole(roleId: string): Promise<RoleRow | undefined> {
+    return this.#byId.get(roleId, () => this.#one({ roleId }));
+  }
+
+  /** The role of an account with this name. */
+  async findRoleByName(accountId: string, name: string): Promise<RoleRow | undefined> {
+    const key = nameKey(name);
+    return this.#byName.get(`${accountId}/${key}`, () => this.#one({ accountId, nameKey: key }));
+  }
+
+  /** The role with exactly this ARN, path and case included. */
+  async findRoleByArn(arn: string): Promise<RoleRow | undefined> {
+    const named = nameInArn(arn, 'role');
+    if (named === undefined) return undefined;
+    const row = await this.findRoleByName(named.account, named.name);
+    return row !== undefined && roleArn(row) === arn ? row : undefined;
+  }
+
+  /** The same in a transaction. */
+  async roleByArnIn(tx: ReadTx, arn: string): Promise<RoleRow | undefined> {
+    const named = nameInArn(arn, 'role');
+    if (named === undefined) return undefined;
+    const row = await tx.findOneBy(RoleRow, { accountId: named.account, nameKey: nameKey(named.name) });
+    return row !== null && roleArn(row) === arn ? row : undefined;
+  }
+
+  /** The role of an account with this name. Throws NoSuchEntity. */
+  async roleByName(tx: ReadTx, accountId: string, name: string): Promise<RoleRow> {
+    return required(await tx.findOneBy(RoleRow, { accountId, nameKey: nameKey(name) }), name);
+  }
+
+  /** The same, held against other changes until the transaction ends. */
+  async lockRoleByName(tx: Tx, accountId: string, name: string): Promise<RoleRow> {
+    const where = { accountId, nameKey: nameKey(name) };
+    return required(await tx.findOne(RoleRow, { where, lock: { mode: 'pessimistic_write' } }), name);
+  }
+
+  /** Roles by unique id, for showing principals by their present names. */
+  async rolesById(tx: ReadTx, ids: readonly string[]): Promise<readonly RoleRow[]> {
+    return ids.length === 0 ? [] : tx.createQueryBuilder(RoleRow, 'r').where('r.roleId IN (:...ids)', { ids }).getMany();
+  }
+
+  /** Roles of an account whose path begins with a text, by name. */
+  async pageRoles(tx: ReadTx, of: { account: string; pathPrefix: string }, request: PageRequest): Promise<Page<RoleRow>> {
+    const query = tx.createQueryBuilder(RoleRow, 'r').where('r.accountId = :account', { account: of.account });
+    if (of.pathPrefix !== '/') query.andWhere('starts_with(r.path, :prefix)', { prefix: of.pathPrefix });
+    if (request.after !== undefined) query.andWhere('r.nameKey > :after', { after: request.after[0] });
+    const rows = await query.orderBy('r.nameKey').limit(request.items + 1).getMany();
+    return pageOf(rows, request, (row) => [row.nameKey]);
+  }
+
+  /** Adds a role. Throws EntityAlreadyExists. */
+  async insert(tx: Tx, row: RoleRow): Promise<void> {
+    await onConstraint(tx.insert(RoleRow, { ...row, tags: row.tags as never }), {
+      UQ_role_name: () => new ApiError('EntityAlreadyExists', `Role with name ${row.roleName} already exists.`),
+    });
+    this.#forget(tx, row);
+  }
+
+  /** Replaces a role's trust policy. */
+  async updateTrust(tx: Tx, row: RoleRow, trust: Pick<RoleRow, 'trustPolicy' | 'trustPrincipals'>): Promise<void> {
+    await tx.update(RoleRow, { roleId: row.roleId }, trust);
+    this.#forget(tx, row);
+  }
+
+  /** Removes a role. Throws DeleteConflict while it still has policies: the database knows. */
+  async delete(tx: Tx, row: RoleRow): Promise<void> {
+    await onConstraint(tx.delete(RoleRow, { roleId: row.roleId }), {
+      FK_inline_policy_role: () => new ApiError('DeleteConflict', 'Cannot delete entity, must delete policies first.'),
+    });
+    this.#forget(tx, row);
+  }
+
+  #forget(tx: Tx, row: RoleRow): void {
+    this.database.forget(tx, { memory: 'role', key: row.roleId });
+    this.database.forget(tx, { memory: 'role_name', key: `${row.accountId}/${row.nameKey}` });
+  }
+
+  async #one(where: object): Promise<RoleRow | undefined> {
+    return (await this.database.read((tx) => tx.findOneBy(RoleRow, where))) ?? undefined;
+  }
+}
+
+function required(row: RoleRow | null, name: string): RoleRow {
+  if (row === null) throw new ApiError('NoSuchEntity', `The role with name ${name} cannot be found.`);
+  return row;
+}
+
+async function saveUses(tx: Tx, uses: ReadonlyMap<string, RoleUse>): Promise<void> {
+  // In one order, so that two nodes that write the same roles do not wait for each other.
+  const entries = [...uses].sort(([a], [b]) => (a < b ? -1 : 1));
+  await tx.query(
+    `UPDATE role AS r SET last_used_at = u.at, last_used_region = u.region
+     FROM unnest($1::text[], $2::timestamptz[], $3::text[]) AS u (id, at, region)
+     WHERE r.role_id = u.id AND (r.last_used_at IS NULL OR r.last_used_at < u.at)`,
+    [entries.map(([id]) => id), entries.map(([, use]) => use.at), entries.map(([, use]) => use.region)],
+  );
+}
