@@ -1,0 +1,94 @@
+import { CreateAccessKeyCommand, CreateRoleCommand, CreateUserCommand, PutRolePolicyCommand, PutUserPolicyCommand } from '@aws-sdk/client-iam';
+import { AssumeRoleCommand, type Credentials } from '@aws-sdk/client-sts';
+
+import type { Keys, TestApp } from './app.js';
+
+export interface User extends Keys {
+  readonly name: string;
+  readonly arn: string;
+  readonly id: string;
+}
+
+export interface Role {
+  readonly name: string;
+  readonly arn: string;
+  readonly id: string;
+}
+
+/** A policy document. */
+export type Document = Readonly<Record<string, unknown>>;
+
+/** A document that allows an action, or several, on resources. */
+export function allows(action: string | string[], resource: string | string[] = '*'): Document {
+  return { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: action, Resource: resource }] };
+}
+
+/** A trust policy for a principal, under conditions. */
+export function trusts(principal: string | string[] | Document, condition?: Document): Document {
+  const named = typeof principal === 'string' || Array.isArray(principal) ? { AWS: principal } : principal;
+  return {
+    Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Principal: named, Action: 'sts:AssumeRole', ...(condition === undefined ? {} : { Condition: condition }) }],
+  };
+}
+
+/** What exists in one account, said in one line each. */
+export class World {
+  constructor(
+    readonly app: TestApp,
+    readonly root: Keys & { readonly account: string } = app.root,
+  ) {}
+
+  /** Another account, with its own root. */
+  async account(name: string): Promise<World> {
+    const { status, body } = await this.app.rest(this.app.root, 'POST /v1/accounts', { accountName: name });
+    if (status !== 200) throw new Error(`no account: ${JSON.stringify(body)}`);
+    const { account, rootAccessKey } = body as unknown as { account: { accountId: string }; rootAccessKey: Keys };
+    return new World(this.app, { account: account.accountId, ...rootAccessKey });
+  }
+
+  /** A user with an access key and perhaps a policy. */
+  async user(name: string, policy?: Document, path = '/'): Promise<User> {
+    const iam = this.app.iam(this.root);
+    const { User: user } = await iam.send(new CreateUserCommand({ UserName: name, Path: path }));
+    if (policy !== undefined) await iam.send(new PutUserPolicyCommand({ UserName: name, PolicyName: 'own', PolicyDocument: JSON.stringify(policy) }));
+    const { AccessKey: key } = await iam.send(new CreateAccessKeyCommand({ UserName: name }));
+    return {
+      name,
+      arn: user?.Arn ?? '',
+      id: user?.UserId ?? '',
+      accessKeyId: key?.AccessKeyId ?? '',
+      secretAccessKey: key?.SecretAccessKey ?? '',
+    };
+  }
+
+  /** A role with its trust policy and perhaps permissions. */
+  async role(name: string, trust: Document, more: { policy?: Document; path?: string; maxSessionDuration?: number } = {}): Promise<Role> {
+    const iam = this.app.iam(this.root);
+    const { Role: role } = await iam.send(
+      new CreateRoleCommand({
+        RoleName: name,
+        AssumeRolePolicyDocument: JSON.stringify(trust),
+        Path: more.path,
+        MaxSessionDuration: more.maxSessionDuration,
+      }),
+    );
+    if (more.policy !== undefined) await iam.send(new PutRolePolicyCommand({ RoleName: name, PolicyName: 'own', PolicyDocument: JSON.stringify(more.policy) }));
+    return { name, arn: role?.Arn ?? '', id: role?.RoleId ?? '' };
+  }
+
+  /** A session as a role. */
+  async session(caller: Keys, role: Role, sessionName = 'session'): Promise<Keys> {
+    const answer = await this.app.sts(caller).send(new AssumeRoleCommand({ RoleArn: role.arn, RoleSessionName: sessionName }));
+    return keysOf(answer.Credentials);
+  }
+}
+
+/** SDK credentials as keys. */
+export function keysOf(credentials: Credentials | undefined): Keys & { sessionToken: string } {
+  return {
+    accessKeyId: credentials?.AccessKeyId ?? '',
+    secretAccessKey: credentials?.SecretAccessKey ?? '',
+    sessionToken: credentials?.SessionToken ?? '',
+  };
+}
