@@ -14,7 +14,7 @@ import { Bootstrap, type Bootstrapped } from './identities/bootstrap.js';
 import type { Config } from './kernel/config.js';
 import { Database, migrate } from './kernel/database.js';
 import { SystemClock, SystemRandom, type Clock, type Random } from './kernel/effects.js';
-import type { Kernel } from './kernel/kernel.module.js';
+import type { Kernel } from './kernel/kernel.js';
 import { Keyring } from './kernel/keyring.js';
 import { Ledger } from './kernel/ledger.js';
 import { NestLog, openLog, type Log } from './kernel/log.js';

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiError } from '../domain/errors.js';
 import { Clock, Random } from '../kernel/effects.js';
 import type { Implementation } from '../kernel/handler.js';
-import { CONFIG, LOG } from '../kernel/kernel.module.js';
+import { CONFIG, LOG } from '../kernel/kernel.js';
 import type { Config } from '../kernel/config.js';
 import type { Log } from '../kernel/log.js';
 import { Metrics } from '../kernel/metrics.js';

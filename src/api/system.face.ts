@@ -7,7 +7,7 @@ import type { FastifyReply } from 'fastify';
 
 import type { Config } from '../kernel/config.js';
 import { Database } from '../kernel/database.js';
-import { CONFIG } from '../kernel/kernel.module.js';
+import { CONFIG } from '../kernel/kernel.js';
 import { Metrics } from '../kernel/metrics.js';
 import { openapi } from './openapi.js';
 import { Draining } from './draining.js';

@@ -11,5 +11,5 @@ import { StsOperations } from './sts.operations.js';
 
 const providers = [SessionsStore, Issuer, Authenticator, Stamping, StsOperations];
 const imports = [IdentitiesModule, RolesModule, PoliciesModule];
-@Module({ imports, providers, exports: providers })
+@Module({ imports, providers, exports: [...imports, ...providers] })
 export class SessionsModule {}
