@@ -35,7 +35,7 @@ export class Database {
 
   /** Connects. Throws a StartupError where the database cannot be reached. */
   static async connect(url: string, options: { entities: Entities; poolSize: number; memory: Memory }): Promise<Database> {
-    const source = dataSource(url, options.entities, options.poolSize);
+    const source = dataSource(url, options.entities, { size: options.poolSize, bounds: REQUEST_BOUNDS });
     await initialize(source);
     return new Database(source, options.memory);
   }
@@ -162,8 +162,12 @@ export function translated(error: unknown): unknown {
   return error;
 }
 
+// What pg and its pool say when there is no connection; they give these errors no code.
+const LOST = /^(?:Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after)/;
+
 function isConnectionLoss(error: unknown): boolean {
-  return error instanceof Error && /connection|timeout|terminated|not queryable|ended/i.test(error.message);
+  const driver: unknown = error instanceof QueryFailedError ? error.driverError : error;
+  return driver instanceof Error && LOST.test(driver.message);
 }
 
 /** The refusal of a call that cannot be recorded or carried out because the database is away. */
@@ -171,7 +175,12 @@ export function unavailable(cause: unknown): ApiError {
   return new ApiError('ServiceUnavailable', 'The service is temporarily unable to handle the request. Nothing was done; repeat the request.', { cause });
 }
 
-function dataSource(url: string, entities: Entities, poolSize: number): DataSource {
+/** Bounds on what a request may make the database do, in milliseconds. */
+const REQUEST_BOUNDS = { statement_timeout: 15_000, idle_in_transaction_session_timeout: 30_000, query_timeout: 20_000 };
+/** A migration takes the time it takes, and so does waiting for another node's. */
+const NO_BOUNDS = { statement_timeout: 0, idle_in_transaction_session_timeout: 0 };
+
+function dataSource(url: string, entities: Entities, pool: { size: number; bounds: object }): DataSource {
   return new DataSource({
     type: 'postgres',
     url,
@@ -181,10 +190,10 @@ function dataSource(url: string, entities: Entities, poolSize: number): DataSour
     // gen_random_uuid() is built in; TypeORM must not ask for an extension.
     uuidExtension: 'pgcrypto',
     installExtensions: false,
-    poolSize,
+    poolSize: pool.size,
     applicationName: APPLICATION,
     connectTimeoutMS: 5_000,
-    extra: { statement_timeout: 15_000, idle_in_transaction_session_timeout: 30_000, query_timeout: 20_000 },
+    extra: pool.bounds,
   });
 }
 
@@ -206,17 +215,15 @@ function reason(error: unknown): string {
  * Throws a StartupError where the database cannot be reached or a migration fails.
  */
 export async function migrate(url: string): Promise<void> {
-  const source = dataSource(url, [], 2);
+  const source = dataSource(url, [], { size: 2, bounds: NO_BOUNDS });
   await initialize(source);
   try {
     const lock = source.createQueryRunner();
     try {
-      await lock.query('SET statement_timeout = 0');
       await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
       await source.runMigrations({ transaction: 'all' });
     } finally {
       await lock.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]).catch(() => undefined);
-      await lock.query('RESET statement_timeout').catch(() => undefined);
       await lock.release();
     }
   } catch (error) {
@@ -228,7 +235,7 @@ export async function migrate(url: string): Promise<void> {
 
 /** Takes back every migration, newest first. For tests of the migrations themselves. */
 export async function unmigrate(url: string): Promise<void> {
-  const source = dataSource(url, [], 2);
+  const source = dataSource(url, [], { size: 2, bounds: NO_BOUNDS });
   await initialize(source);
   try {
     for (const _ of migrations) await source.undoLastMigration({ transaction: 'all' });
