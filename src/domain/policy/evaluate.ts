@@ -1,23 +1,14 @@
 import { parseArn } from '../arn.js';
 import { evaluateConditions } from './conditions.js';
 import type { PolicyDocument, Statement } from './document.js';
-import { matchAction, matchResource, type Context } from './match.js';
-import { matchPrincipals, strongest, type PrincipalFacts, type Reach } from './principals.js';
-import { and, not, or, type Truth } from './truth.js';
+import { strongest, type Reach } from './principals.js';
+import { fitsAction, fitsPrincipal, fitsResource, type Request, type StatementScope } from './statement.js';
+import { and, type Truth } from './truth.js';
 import { isTrustAction } from './trust.js';
 
 export type { Context, ContextValue } from './match.js';
 export type { PrincipalFacts } from './principals.js';
-
-/** One action on one resource by one principal (policy-evaluation §1). */
-export interface Request {
-  readonly principal: PrincipalFacts;
-  readonly action: string;
-  /** The ARN, or `*` for an action without resources. */
-  readonly resource: string;
-  readonly resourceAccount: string;
-  readonly context: Context;
-}
+export type { Request } from './statement.js';
 
 /** A policy and the name it goes by in a decision. */
 export interface NamedPolicy {
@@ -45,7 +36,7 @@ export interface PolicySet {
 }
 
 /** The kinds of policies, in the order in which they are looked at (policy-evaluation §1). */
-const policyTypes = ['resourceControl', 'serviceControl', 'trust', 'identity', 'boundary', 'session'] as const;
+export const policyTypes = ['resourceControl', 'serviceControl', 'trust', 'identity', 'boundary', 'session'] as const;
 
 /** A kind of policy. */
 export type PolicyType = (typeof policyTypes)[number];
@@ -78,65 +69,57 @@ interface Verdict {
 
 const silent: Verdict = { allows: [], denies: [], reach: 'delegated' };
 const noIds: ReadonlyMap<string, string> = new Map();
+const unfit = { truth: false, reach: 'delegated' } as const;
 
-/** An element and its complement: exactly one of them must be there and name something. */
-function names(
-  listed: readonly string[] | undefined,
-  excluded: readonly string[] | undefined,
-  matches: (pattern: string, complement: boolean) => Truth,
-): Truth {
-  const one = listed ?? excluded;
-  if (one === undefined || one.length === 0 || (listed !== undefined && excluded !== undefined)) return undefined;
-  const complement = listed === undefined;
-  const named = or(one.map((pattern) => matches(pattern, complement)));
-  return complement ? not(named) : named;
+/** How the statements of a policy of some kind are read. */
+export function scopeOf(type: PolicyType, policy: NamedPolicy | TrustPolicy): StatementScope {
+  return {
+    variables: policy.document.version === '2012-10-17',
+    namesPrincipals: type === 'trust' || type === 'resourceControl',
+    ofResource: type === 'trust',
+    principalIds: 'principalIds' in policy ? policy.principalIds : noIds,
+  };
 }
 
-/** Whether action, resource and conditions of a statement fit a request; the principal is looked at elsewhere. */
-function fits(statement: Statement, request: Request, facts: { variables: boolean; ofResource: boolean }): Truth {
-  const { context } = request;
-  const { variables, ofResource } = facts;
-  const actions = names(statement.actions, statement.notActions, (pattern) => matchAction(pattern, request.action));
-  if (actions === false) return false;
-  const hasNone = statement.resources === undefined && statement.notResources === undefined;
-  const resources =
-    ofResource && hasNone
-      ? true
-      : names(statement.resources, statement.notResources, (pattern, complement) =>
-          matchResource(pattern, request.resource, { context, variables, missing: complement ? undefined : false }),
-        );
-  if (resources === false) return false;
-  return and([actions, resources, evaluateConditions(statement.conditions, { context, variables })]);
+/** Whether a whole statement applies; the cheapest element is looked at first, and one that fails ends it. */
+function applies(statement: Statement, request: Request, scope: StatementScope): { readonly truth: Truth; readonly reach: Reach } {
+  const action = fitsAction(statement, request);
+  if (action === false) return unfit;
+  const who = fitsPrincipal(statement, request, scope);
+  if (who.matches === false) return unfit;
+  const resource = fitsResource(statement, request, scope);
+  if (resource === false) return unfit;
+  const conditions = evaluateConditions(statement.conditions, { context: request.context, variables: scope.variables });
+  return { truth: and([action, who.matches, resource, conditions]), reach: who.reach };
 }
 
-/** What one kind of policy says about a request; trust and resource control policies name principals, others must not. */
+/** What one kind of policy says about a request. */
 function weigh(policyType: PolicyType, policies: readonly (NamedPolicy | TrustPolicy)[], request: Request): Verdict {
   const allows: StatementRef[] = [];
   const denies: StatementRef[] = [];
   const found: Reach[] = [];
-  const namesPrincipals = policyType === 'trust' || policyType === 'resourceControl';
   for (const policy of policies) {
-    const facts = { variables: policy.document.version === '2012-10-17', ofResource: policyType === 'trust' };
-    const principalIds = 'principalIds' in policy ? policy.principalIds : noIds;
+    const scope = scopeOf(policyType, policy);
     for (const [index, statement] of policy.document.statements.entries()) {
-      const who = matchPrincipals(statement, { principal: request.principal, principalIds });
-      const unnamed = statement.principals === undefined && statement.notPrincipals === undefined;
-      const principal = namesPrincipals ? who.matches : unnamed || undefined;
-      const applies = principal === false ? false : and([principal, fits(statement, request, facts)]);
-      const { sid } = statement;
-      const ref = { policyType, policyId: policy.id, index, ...(sid !== undefined && { sid }) };
-      if (statement.effect !== 'Allow') {
-        if (applies !== false) denies.push(ref);
-      } else if (applies === true) {
-        allows.push(ref);
-        found.push(who.reach);
+      const { truth, reach } = applies(statement, request, scope);
+      if (truth === false) continue;
+      if (statement.effect !== 'Allow') denies.push(refOf({ policyType, policyId: policy.id, index }, statement));
+      else if (truth === true) {
+        allows.push(refOf({ policyType, policyId: policy.id, index }, statement));
+        found.push(reach);
       }
     }
   }
   return { allows, denies, reach: strongest(found) };
 }
 
-function policiesOf(policies: PolicySet, type: PolicyType): readonly (NamedPolicy | TrustPolicy)[] | undefined {
+/** The reference to a statement. */
+export function refOf(place: Omit<StatementRef, 'sid'>, { sid }: Statement): StatementRef {
+  return { ...place, ...(sid !== undefined && { sid }) };
+}
+
+/** The policies of one kind; undefined where there is none of it. */
+export function policiesOf(policies: PolicySet, type: PolicyType): readonly (NamedPolicy | TrustPolicy)[] | undefined {
   const listed = policies[type];
   return listed === undefined || 'length' in listed ? listed : [listed];
 }
