@@ -98,6 +98,8 @@ async function createApp(kernel: Kernel): Promise<NestFastifyApplication> {
     requestTimeout: config.requestTimeoutSeconds * 1000,
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
+    // What still arrives on an open connection while draining is answered as ever, in the words of its face.
+    return503OnClosing: false,
     http: { maxHeaderSize: HEADERS_MAX_BYTES, headersTimeout: config.requestTimeoutSeconds * 1000 },
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(kernel), adapter, {
@@ -118,7 +120,8 @@ async function createApp(kernel: Kernel): Promise<NestFastifyApplication> {
 
 async function listen(app: NestFastifyApplication, config: Config): Promise<string> {
   try {
-    await app.listen({ host: config.host, port: config.port });
+    // Not through Nest, which would write its own words about a failure into the log.
+    await app.getHttpAdapter().getInstance().listen({ host: config.host, port: config.port });
   } catch (error) {
     const code = (error as { code?: string }).code ?? String(error);
     const advice = code === 'EADDRINUSE' ? 'Another process uses it: stop that one or set STINT_PORT' : 'Set STINT_HOST and STINT_PORT to an address of this machine';

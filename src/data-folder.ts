@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 import type { MasterKey } from './domain/envelope.js';
@@ -29,11 +29,13 @@ export class DataFolder {
   masterKey(config: Config): MasterKey {
     if (config.masterKey !== undefined) return config.masterKey;
     const file = path.join(this.root, 'master.key');
+    // Asked first: whoever starts here at the same time writes the key before it makes the database.
+    const hasDatabase = existsSync(this.postgres);
     if (!existsSync(file)) {
-      if (existsSync(this.postgres)) {
+      if (hasDatabase) {
         throw new StartupError(`The master key ${file} is missing, and without it the database in ${this.postgres} cannot be read: restore the file, or set STINT_MASTER_KEY to its content.`);
       }
-      this.#write(file, `${new SystemRandom().bytes(32).toString('base64')}\n`);
+      this.#write(file, `${new SystemRandom().bytes(32).toString('base64')}\n`, { replace: false });
     }
     return masterKeyOf(readFileSync(file, 'utf8').trim(), `the master key file ${file}`);
   }
@@ -51,17 +53,40 @@ export class DataFolder {
     return true;
   }
 
-  // Written beside and renamed: a crash leaves the old file or the new one, never half of one.
-  #write(file: string, text: string): void {
+  // Written beside and put in place: a crash leaves the old file or the new one, never half of one. Where
+  // `replace` is false, of several processes that start at the same time the first decides.
+  #write(file: string, text: string, { replace } = { replace: true }): void {
     const folder = path.dirname(file);
+    const fresh = `${file}.${String(process.pid)}.new`;
     try {
       mkdirSync(this.root, { recursive: true, mode: 0o755 });
       if (folder !== this.root) mkdirSync(folder, { recursive: true, mode: 0o700 });
-      writeFileSync(`${file}.new`, text, { mode: 0o600 });
-      chmodSync(`${file}.new`, 0o600);
-      renameSync(`${file}.new`, file);
+      rmSync(fresh, { force: true });
+      writeFileSync(fresh, text, { mode: 0o600, flag: 'wx', flush: true });
+      if (replace) renameSync(fresh, file);
+      else linkUnlessThere(fresh, file);
+      flushFolder(folder);
     } catch (error) {
       throw new StartupError(`Cannot write ${file}: ${error instanceof Error ? error.message : String(error)}. Set STINT_DATA_DIR to a folder that this user may write.`, { cause: error });
     }
+  }
+}
+
+function linkUnlessThere(fresh: string, file: string): void {
+  try {
+    linkSync(fresh, file);
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(fresh);
+  }
+}
+
+function flushFolder(folder: string): void {
+  const open = openSync(folder, 'r');
+  try {
+    fsyncSync(open);
+  } finally {
+    closeSync(open);
   }
 }

@@ -1,55 +1,87 @@
 import { start, type Running } from './app.js';
 import { DataFolder } from './data-folder.js';
+import type { Bootstrapped } from './identities/bootstrap.js';
 import { loadConfig, type Config } from './kernel/config.js';
-import { addressUrl, EmbeddedPostgres } from './kernel/embedded-postgres.js';
+import { addressUrl, EmbeddedPostgres, type PostgresExit } from './kernel/embedded-postgres.js';
 import { StartupError } from './kernel/startup-error.js';
 
-const folderOf = (config: Config): DataFolder => new DataFolder(config.dataDir);
+/** Within this time a second signal is the same wish: npm hands Ctrl-C on although the terminal has sent it already. */
+const SAME_WISH_MS = 1_000;
 
-async function main(): Promise<void> {
-  const config = loadConfig();
-  const folder = folderOf(config);
-  const masterKey = folder.masterKey(config);
-  const postgres = config.databaseUrl === undefined ? await EmbeddedPostgres.start({ dir: folder.postgres }) : undefined;
-  const databaseUrl = config.databaseUrl?.reveal() ?? (postgres === undefined ? '' : addressUrl(postgres.address, 'postgres'));
-  let running: Running;
-  try {
-    running = await start(config, {
-      databaseUrl,
-      masterKey,
-      keepRootKey: (key) => {
-        folder.keepRootKey(key);
-      },
+/** What has been started, and how it ends: the last first, once, whoever asks. */
+class Lifetime {
+  readonly #ends: (() => Promise<void>)[] = [];
+  #ending: Promise<void> | undefined;
+  #endingSince = Infinity;
+
+  /** Waits until a thing has started. One that is still starting when the end begins is ended as soon as it can be. */
+  async begin<T>(starting: Promise<T>, end: (thing: T) => Promise<void>): Promise<T> {
+    this.#ends.unshift(async () => {
+      const outcome = await Promise.allSettled([starting]);
+      for (const started of outcome) if (started.status === 'fulfilled') await end(started.value);
     });
-  } catch (error) {
-    await postgres?.stop();
-    throw error;
+    return starting;
   }
-  stopOnSignals(running, postgres);
+
+  get hasEnded(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  end(): Promise<void> {
+    this.#ending ??= this.#endAll();
+    return this.#ending;
+  }
+
+  /** Ctrl-C and SIGTERM end everything in order; whoever asks again later does not want to wait. */
+  endOnSignals(): void {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        if (this.hasEnded) {
+          if (performance.now() - this.#endingSince > SAME_WISH_MS) process.exit(1);
+          return;
+        }
+        this.end().then(() => process.exit(0), fail);
+      });
+    }
+  }
+
+  async #endAll(): Promise<void> {
+    this.#endingSince = performance.now();
+    for (const end of this.#ends) await end();
+  }
+}
+
+async function main(lifetime: Lifetime): Promise<void> {
+  const config = loadConfig();
+  lifetime.endOnSignals();
+  const folder = new DataFolder(config.dataDir);
+  const masterKey = folder.masterKey(config);
+  const postgres =
+    config.databaseUrl === undefined ? await lifetime.begin(EmbeddedPostgres.start({ dir: folder.postgres }), (started) => started.stop()) : undefined;
+  const databaseUrl = config.databaseUrl?.reveal() ?? (postgres === undefined ? '' : addressUrl(postgres.address, 'postgres'));
+  if (lifetime.hasEnded) return;
+  const keepRootKey = (key: Bootstrapped): void => {
+    folder.keepRootKey(key);
+  };
+  const running = await lifetime.begin(start(config, { databaseUrl, masterKey, keepRootKey }), close);
+  void postgres?.exited.then((exit) => {
+    if (!lifetime.hasEnded) lost(running, exit, lifetime);
+  });
+  // Also to whoever has asked to end meanwhile: the root access key is shown at no other start.
   greet(running, config, folder);
 }
 
-/** Ctrl-C and SIGTERM drain and stop everything; a second one does not wait. */
-function stopOnSignals(running: Running, postgres: EmbeddedPostgres | undefined): void {
-  let stopping = false;
-  const stop = async (why: string, exitCode: number): Promise<void> => {
-    if (stopping) return;
-    stopping = true;
-    running.kernel.log.info({ why }, 'stopping');
-    process.exitCode = exitCode;
-    await running.close();
-    await postgres?.stop();
-    running.kernel.log.info('stopped');
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (stopping) process.exit(1);
-      stop(signal, 0).then(() => process.exit(), fail);
-    });
-  }
-  void postgres?.exited.then(() => {
-    if (!stopping) stop('the embedded database has stopped', 1).then(() => process.exit(), fail);
-  });
+async function close({ kernel, ...running }: Running): Promise<void> {
+  kernel.log.info('stopping');
+  await running.close();
+  kernel.log.info('stopped');
+}
+
+/** Without its database Stint can record nothing, hence do nothing: whoever supervises it shall start it again. */
+function lost({ kernel }: Running, exit: PostgresExit, lifetime: Lifetime): void {
+  const message = 'The embedded database has stopped unexpectedly';
+  kernel.log.fatal({ postgres: exit }, message);
+  lifetime.end().then(() => fail(new StartupError(`${message} (${exit.signal ?? `exit code ${String(exit.code)}`}): ${exit.lastLines.at(-1) ?? 'it gave no reason'}`)), fail);
 }
 
 /** Says how to use the server. To standard error: standard output belongs to the log. */
@@ -89,4 +121,9 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
-main().catch(fail);
+const lifetime = new Lifetime();
+main(lifetime).catch((error: unknown) => {
+  // A start that failed, perhaps because it was told to end, leaves nothing running.
+  const failed = (): never => fail(error);
+  lifetime.end().then(failed, failed);
+});

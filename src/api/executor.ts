@@ -15,6 +15,8 @@ import type { Incoming } from './incoming.js';
 export interface Asked {
   readonly operation: Implementation;
   readonly incoming: Incoming;
+  /** The service name that the credential scope must have on this face. */
+  readonly service: string;
   readonly regions: readonly string[];
   /** Decodes the parameters; called once the caller is known, so that its refusals are recorded. */
   readonly decode: () => { readonly raw: unknown; readonly ignored: readonly string[] };
@@ -40,8 +42,7 @@ export class Executor {
    */
   async run(asked: Asked): Promise<object> {
     const { operation, incoming } = asked;
-    const service = operation.contract.aws ?? 'stint';
-    const known = await this.authenticator.authenticate(incoming.http, { services: [service], regions: asked.regions }, incoming.now);
+    const known = await this.authenticator.authenticate(incoming.http, { services: [asked.service], regions: asked.regions }, incoming.now);
     const recorded: { -readonly [K in keyof Recorded]: Recorded[K] } = { input: undefined, ignored: [] };
     const facts = this.#facts(asked, known, recorded);
     try {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { camelCase, markOf, unwrapped, type Contract, shapeOf } from '../contract/operation.js';
 import { ApiError } from '../domain/errors.js';
 import { isoSeconds } from '../audit/record.js';
+import { unserved } from '../contract/validation.js';
 import { VERSIONS } from './registry.js';
 
 /** A parameter of a form, and the parameters beneath it: `Tags.member.1.Key` is four deep. */
@@ -54,7 +55,7 @@ function treeOf(form: ReadonlyMap<string, string>): Node {
 
 function refuseUnserved(name: string, node: Node | undefined): void {
   if (node === undefined || (node.value === '' && node.children === undefined)) return;
-  throw new ApiError('UnsupportedParameter', `The parameter ${name} is not supported yet. Leave it out; it is refused because ignoring it could widen what the credentials allow.`);
+  throw unserved(name);
 }
 
 function decodeMembers(schema: z.ZodObject, node: Node): Record<string, unknown> {

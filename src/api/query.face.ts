@@ -31,6 +31,7 @@ export class QueryFace {
       const output = await this.executor.run({
         operation: chosen,
         incoming: opened.incoming,
+        service: chosen.contract.aws ?? 'sts',
         regions: this.exchange.regions,
         decode: () => {
           const decoded = decodeForm(chosen.contract, form);

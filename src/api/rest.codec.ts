@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 
 import { camelCase, unwrapped, type Contract, shapeOf } from '../contract/operation.js';
+import { unserved } from '../contract/validation.js';
 import { ApiError } from '../domain/errors.js';
 import { readJson } from '../domain/policy/json.js';
 
@@ -50,11 +51,10 @@ export function decodeRest(contract: Contract, input: RestInput): Record<string,
 }
 
 function unknownMember(contract: Contract, name: string): ApiError {
-  const unserved = contract.unserved?.some((member) => camelCase(member) === name) === true;
+  const member = contract.unserved?.find((candidate) => camelCase(candidate) === name);
+  if (member !== undefined) return unserved(member);
   const known = [...membersOf(contract.input).keys()].join(', ');
-  return unserved
-    ? new ApiError('UnsupportedParameter', `The member ${name} is not supported yet. Leave it out.`)
-    : invalid(`The member ${name.slice(0, 128)} is unknown. ${known === '' ? 'This operation takes none' : `Known members: ${known}`}.`);
+  return invalid(`The member ${name.slice(0, 128)} is unknown. ${known === '' ? 'This operation takes none' : `Known members: ${known}`}.`);
 }
 
 function bodyMembers(body: unknown): object {

@@ -31,6 +31,7 @@ export class RestFace {
       const output = await this.executor.run({
         operation,
         incoming: opened.incoming,
+        service: 'stint',
         regions: this.exchange.regions,
         decode: () => {
           requireJson(request, body);

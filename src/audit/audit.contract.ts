@@ -14,7 +14,13 @@ export const auditContracts = {
     input: z.object({
       StartTime: Time.optional().describe('Events at or after this time.'),
       EndTime: Time.optional().describe('Events before this time.'),
-      Principal: z.string().min(1).max(2048).optional().describe('ARN or unique id of the caller, as events show them.'),
+      Principal: z
+        .string()
+        .min(1)
+        .max(2048)
+        .regex(/^[\u0021-\u007E]*$/, { error: '[\\u0021-\\u007E]+' })
+        .optional()
+        .describe('ARN or unique id of the caller, as events show them; the id of a role finds all of its sessions.'),
       Action: z
         .string()
         .regex(/^(?:(?:sts|iam|stint):)?[A-Za-z]{1,128}$/, { error: '((sts|iam|stint):)?[A-Za-z]+' })

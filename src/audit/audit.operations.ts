@@ -42,6 +42,8 @@ export class AuditOperations {
   });
 }
 
-function isPosition([time, id]: readonly string[]): boolean {
-  return !Number.isNaN(Date.parse(time ?? '')) && UUID.test(id ?? '');
+// Only what `pageOf` writes: PostgreSQL and JavaScript do not read the same texts as times.
+function isPosition([time = '', id = '']: readonly string[]): boolean {
+  const at = new Date(time);
+  return /^\d{4}-/.test(time) && !Number.isNaN(at.getTime()) && at.toISOString() === time && UUID.test(id);
 }

@@ -75,12 +75,12 @@ export class AuditLog {
     };
     where('event.occurredAt >= :from', { from: filter.from }, filter.from);
     where('event.occurredAt < :to', { to: filter.to }, filter.to);
-    where('(event.principalArn = :principal OR event.principalId = :principal)', { principal: filter.principal }, filter.principal);
+    where(`(event.principalArn = :principal OR event.principalId = :principal OR split_part(event.principalId, ':', 1) = :principal)`, { principal: filter.principal }, filter.principal);
     where('event.eventName = :name', { name: filter.eventName }, filter.eventName);
     where('event.eventSource = :source', { source: filter.eventSource }, filter.eventSource);
     where('event.outcome = :outcome', { outcome: filter.outcome }, filter.outcome);
     where('event.accessKeyId = :key', { key: filter.accessKeyId }, filter.accessKeyId);
-    where('(event.occurredAt, event.eventId) < (:afterTime::timestamptz, :afterId::uuid)', { afterTime: request.after?.[0], afterId: request.after?.[1] }, request.after);
+    where('(event.occurredAt, event.eventId) < (:afterTime::timestamptz, :afterId::uuid)', { afterTime: new Date(request.after?.[0] ?? 0), afterId: request.after?.[1] }, request.after);
     const rows = await query
       .orderBy('event.occurredAt', 'DESC')
       .addOrderBy('event.eventId', 'DESC')

@@ -31,6 +31,9 @@ const SOURCES = { sts: 'sts.amazonaws.com', iam: 'iam.amazonaws.com', stint: 'st
 const TEXT_MAX = 1_024;
 /** CloudTrail's bound for request parameters, in characters of JSON. */
 const PARAMETERS_MAX = 100_000;
+/** How many names of unknown parameters are recorded, and how much of each. */
+const IGNORED_MAX = 100;
+const IGNORED_NAME_MAX = 128;
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** The `eventSource` of a contract. */
@@ -91,7 +94,7 @@ function responseElements(facts: EventFacts): Json {
 
 function additional(facts: EventFacts): Json | undefined {
   const data: Record<string, Json> = { ...(facts.notes.additional as Record<string, Json> | undefined) };
-  if (facts.ignored.length > 0) data['ignoredParameters'] = facts.ignored;
+  if (facts.ignored.length > 0) data['ignoredParameters'] = facts.ignored.slice(0, IGNORED_MAX).map((name) => name.slice(0, IGNORED_NAME_MAX));
   return Object.keys(data).length === 0 ? undefined : data;
 }
 
@@ -112,7 +115,7 @@ function recordedValue(schema: z.ZodType, value: unknown, contract: Contract): J
   const mark = markOf(schema);
   if (mark.sensitive === 'omit') return undefined;
   if (mark.sensitive === 'sha256') return `sha256:${hash('sha256', String(value), 'hex')}`;
-  if (mark.document === true) return encodeURIComponent(String(value));
+  if (mark.document === true) return percentEncoded(String(value));
   if (value instanceof Date) return auditDate(value, contract);
   const inner = unwrapped(schema);
   if (inner instanceof z.ZodObject) return members(inner, value, contract);
@@ -151,6 +154,11 @@ function identity(caller: Caller): Json {
 
 function foreignIdentity(caller: Caller): Json {
   return { type: 'AWSAccount', principalId: callerUserId(caller), accountId: caller.account };
+}
+
+/** RFC 3986: everything but the unreserved characters is escaped, as IAM returns documents. */
+export function percentEncoded(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 /** `2026-11-25T03:20:00Z`: whole seconds, as AWS writes times. */

@@ -26,6 +26,14 @@ export function parseInput<I extends z.ZodObject>(contract: Contract<I>, raw: un
   );
 }
 
+/** The refusal of a member that AWS has and Stint does not serve yet; the same on every face. */
+export function unserved(member: string): ApiError {
+  return new ApiError(
+    'UnsupportedParameter',
+    `The parameter ${camelCase(member)} is not supported yet. Leave it out; it is refused because ignoring it could widen what the credentials allow.`,
+  );
+}
+
 function sentenceOf(issue: Issue | undefined): string {
   const member = issue?.path.at(-1);
   return (issue?.message ?? 'The input is not valid.').replace('{member}', camelCase(String(member ?? 'input')));

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { type Cipher, createCipheriv, createDecipheriv } from 'node:crypto';
 
 /** Bytes of a sealing key. */
 export const SEALING_KEY_BYTES = 32;
@@ -9,14 +9,18 @@ export const NONCE_BYTES = 24;
 /** Bytes by which sealing lengthens a text. */
 export const TAG_BYTES = 16;
 
-function encryptBlocks(key: Buffer, blocks: Buffer): Buffer {
-  // Single blocks as a pseudorandom function, which is what the C2SP derivation is made of; no data passes here.
-  return createCipheriv('aes-256-ecb', key, null).setAutoPadding(false).update(blocks);
+/**
+ * Encrypts single blocks as a pseudorandom function, which is what the C2SP derivation is made of; no data
+ * passes here. Nothing is carried from block to block, so one cipher serves every message of a key: making
+ * one costs more than sealing does.
+ */
+function blockCipher(key: Buffer): Cipher {
+  return createCipheriv('aes-256-ecb', key, null).setAutoPadding(false);
 }
 
 /** CMAC's subkey K1 (NIST SP 800-38B, section 6.1). */
-function firstSubkey(key: Buffer): Buffer {
-  const zero = encryptBlocks(key, Buffer.alloc(16));
+function firstSubkey(cipher: Cipher): Buffer {
+  const zero = cipher.update(Buffer.alloc(16));
   const subkey = Buffer.alloc(16);
   for (let index = 0; index < 16; index += 1) {
     subkey[index] = ((zero[index] ?? 0) << 1) | ((zero[index + 1] ?? 0) >> 7);
@@ -30,14 +34,14 @@ function firstSubkey(key: Buffer): Buffer {
  * own AES-256-GCM key from the first half of its 24-byte nonce.
  */
 export class SealingKey {
-  readonly #key: Buffer;
+  readonly #cipher: Cipher;
   /** Both counter blocks of the derivation with K1 already added; a message only adds its nonce. */
   readonly #blocks: Buffer;
 
   constructor(key: Uint8Array) {
     if (key.length !== SEALING_KEY_BYTES) throw new RangeError(`a sealing key has ${SEALING_KEY_BYTES} bytes`);
-    this.#key = Buffer.from(key);
-    const subkey = firstSubkey(this.#key);
+    this.#cipher = blockCipher(Buffer.from(key));
+    const subkey = firstSubkey(this.#cipher);
     const blocks = Buffer.concat([subkey, subkey]);
     for (const [offset, counter] of [[0, 1], [16, 2]] as const) {
       blocks[offset + 1] = (blocks[offset + 1] ?? 0) ^ counter;
@@ -77,6 +81,6 @@ export class SealingKey {
       blocks[index + 4] = (blocks[index + 4] ?? 0) ^ byte;
       blocks[index + 20] = (blocks[index + 20] ?? 0) ^ byte;
     }
-    return encryptBlocks(this.#key, blocks);
+    return this.#cipher.update(blocks);
   }
 }

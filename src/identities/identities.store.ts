@@ -85,9 +85,8 @@ export class IdentitiesStore {
 
   /** The same, held against other changes until the transaction ends: for quotas and deletions. */
   async lockUserByName(tx: Tx, accountId: string, name: string): Promise<UserRow> {
-    const row = await tx.findOne(UserRow, { where: { accountId, nameKey: nameKey(name) }, lock: { mode: 'pessimistic_write' } });
-    if (row === null) throw noUser(name);
-    return row;
+    await tx.query('SELECT 1 FROM iam_user WHERE account_id = $1 AND name_key = $2 FOR UPDATE', [accountId, nameKey(name)]);
+    return this.userByName(tx, accountId, name);
   }
 
   /** The user with exactly this ARN, path and case included. */

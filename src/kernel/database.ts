@@ -100,14 +100,24 @@ export class Database {
   async #transaction<T>(begin: string, work: (runner: QueryRunner) => Promise<T>): Promise<T> {
     const runner = this.source.createQueryRunner();
     try {
-      await runner.query(begin);
-      return await work(runner);
+      // Apart, because without a connection there is nothing to roll back, and no second one to wait for.
+      await runner.connect();
+      return await within(runner, begin, work);
     } catch (error) {
-      await rollback(runner);
       throw translated(error);
     } finally {
       await runner.release();
     }
+  }
+}
+
+async function within<T>(runner: QueryRunner, begin: string, work: (runner: QueryRunner) => Promise<T>): Promise<T> {
+  try {
+    await runner.query(begin);
+    return await work(runner);
+  } catch (error) {
+    await rollback(runner);
+    throw error;
   }
 }
 
@@ -148,7 +158,8 @@ export async function onConstraint<T>(work: Promise<T>, meanings: Readonly<Recor
   }
 }
 
-const UNAVAILABLE = /^(?:08|53|57)/;
+// Connections, resources, operators, I/O; a standby (25006); no such login or database, or one that takes no connections (55000).
+const UNAVAILABLE = /^(?:08|25006|28|3D|53|55000|57|58)/;
 const CONFLICT = new Set(['40001', '40P01', '55P03']);
 
 /** An error of the database in the words of the catalogue; others pass through. */
@@ -158,12 +169,12 @@ export function translated(error: unknown): unknown {
   if (state !== undefined && CONFLICT.has(state)) {
     return new ApiError('ConcurrentModification', 'The entity was changed by another request at the same time. Repeat the request.', { cause: error });
   }
-  if (state === undefined ? isConnectionLoss(error) : UNAVAILABLE.test(state) || /^E[A-Z]+$/.test(state)) return unavailable(error);
+  if (state === undefined ? isConnectionLoss(error) : UNAVAILABLE.test(state) || /^E(?:AI_)?[A-Z]+$/.test(state)) return unavailable(error);
   return error;
 }
 
 // What pg and its pool say when there is no connection; they give these errors no code.
-const LOST = /^(?:Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after)/;
+const LOST = /^(?:Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after|Query runner already released)/;
 
 function isConnectionLoss(error: unknown): boolean {
   const driver: unknown = error instanceof QueryFailedError ? error.driverError : error;

@@ -10,15 +10,15 @@ export interface AppendTable<R = unknown> {
   readonly idempotentBy?: string;
 }
 
-/** One row for one table. */
+/** One row for one table, as values in the order of its columns. */
 export interface Append {
   readonly table: AppendTable;
-  readonly row: unknown;
+  readonly values: readonly unknown[];
 }
 
-/** A row for a table, with the types checked here and forgotten after. */
+/** A row for a table. Its values are made here, so that a row that cannot be made fails alone and not its batch. */
 export function append<R>(table: AppendTable<R>, row: R): Append {
-  return { table: table as AppendTable, row };
+  return { table: table as AppendTable, values: table.columns.map((column) => column.of(row)) };
 }
 
 interface Entry {
@@ -39,7 +39,7 @@ const QUERY_TIMEOUT_MS = 10_000;
  * Group commit of append-only rows: whatever arrives while one transaction is being flushed becomes the next
  * one. A promise of `commit` resolves when its rows are durable. Where the outcome is unknown (the connection
  * broke) the whole batch is refused: something may then be recorded that was never answered, never the other
- * way round.
+ * way round. Whatever the reason, those who wait are told ServiceUnavailable: it was not recorded.
  */
 export class Ledger {
   readonly #queue: Entry[] = [];
@@ -47,6 +47,7 @@ export class Ledger {
   #flushing: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
   #lost = 0;
+  #closed = false;
   readonly #statements = new Map<string, string>();
 
   constructor(private readonly url: string) {}
@@ -56,7 +57,7 @@ export class Ledger {
     return this.#queue.length;
   }
 
-  /** Entries that PostgreSQL refused although nobody waited for them: a bug when not zero. */
+  /** Entries nobody waited for that PostgreSQL refused, or that could not be written before the end: a bug or a loss when not zero. */
   get lost(): number {
     return this.#lost;
   }
@@ -64,6 +65,7 @@ export class Ledger {
   /** Resolves when the rows are committed. Throws ServiceUnavailable where they are not, or may not be. */
   async commit(rows: readonly Append[]): Promise<void> {
     this.#admit();
+    if (rows.length === 0) return;
     await new Promise<void>((resolve, reject) => {
       this.#queue.push({ rows, waiter: { resolve, reject } });
       this.#kick();
@@ -73,14 +75,20 @@ export class Ledger {
   /** Records rows without waiting; they are tried again until they are written. Throws ServiceUnavailable when too many wait. */
   offer(rows: readonly Append[]): void {
     this.#admit();
+    if (rows.length === 0) return;
     this.#queue.push({ rows });
     this.#kick();
   }
 
-  /** Writes rows in a transaction of the caller's. */
+  /** Writes rows in a transaction of the caller's. Throws ServiceUnavailable where they cannot be written. */
   async within(tx: Tx, rows: readonly Append[]): Promise<void> {
+    if (rows.length === 0) return;
     const { text, values } = this.#statement(rows);
-    await tx.query(text, values);
+    try {
+      await tx.query(text, values);
+    } catch (error) {
+      throw unavailable(error);
+    }
   }
 
   /** Writes what waits now; gives up after a few attempts where the database is away. */
@@ -89,23 +97,26 @@ export class Ledger {
     for (let attempts = 0; this.#queue.length > 0 && attempts < 3; attempts += 1) await this.#run();
   }
 
-  /** Writes what is left and closes the connection. */
+  /** Takes nothing more, writes what is left and closes the connection. */
   async close(): Promise<void> {
-    clearTimeout(this.#retry);
+    this.#closed = true;
     await this.flush();
     clearTimeout(this.#retry);
+    this.#lost += this.#queue.length;
+    this.#queue.length = 0;
     await this.#client?.end().catch(() => undefined);
     this.#client = undefined;
   }
 
   #admit(): void {
+    if (this.#closed) throw unavailable(new Error('the ledger is closed'));
     if (this.#queue.length >= QUEUE_MAX) throw unavailable(new Error('the ledger is full'));
   }
 
   #kick(): void {
-    if (this.#flushing !== undefined || this.#retry !== undefined) {
+    if (this.#retry !== undefined) {
       // Someone waits: do not sit out the pause that was meant for an idle ledger.
-      if (this.#retry === undefined || this.#queue.at(-1)?.waiter === undefined) return;
+      if (this.#queue.at(-1)?.waiter === undefined) return;
       clearTimeout(this.#retry);
       this.#retry = undefined;
     }
@@ -119,6 +130,8 @@ export class Ledger {
         void this.#drain().finally(() => {
           this.#flushing = undefined;
           resolve();
+          // What came after the last look at the queue found a run under way, and nobody else begins the next.
+          if (this.#queue.length > 0 && this.#retry === undefined) void this.#run();
         });
       });
     });
@@ -132,34 +145,30 @@ export class Ledger {
         await this.#write(batch);
         for (const entry of batch) entry.waiter?.resolve();
       } catch (error) {
-        if (isRefusal(error) && batch.length > 1) await this.#writeEach(batch);
-        else if (this.#fail(batch, error)) return;
+        const away = isRefusal(error) && batch.length > 1 ? await this.#writeEach(batch) : this.#fail(batch, error);
+        if (away) return;
       }
     }
   }
 
   // One entry that PostgreSQL cannot store must not take the others of its batch with it.
-  async #writeEach(batch: readonly Entry[]): Promise<void> {
+  async #writeEach(batch: readonly Entry[]): Promise<boolean> {
     for (const [index, entry] of batch.entries()) {
       try {
         await this.#write([entry]);
         entry.waiter?.resolve();
       } catch (error) {
-        if (isRefusal(error)) this.#fail([entry], error);
-        else {
-          this.#fail(batch.slice(index), error);
-          return;
-        }
+        if (this.#fail(isRefusal(error) ? [entry] : batch.slice(index), error)) return true;
       }
     }
+    return false;
   }
 
   /** Refuses those who wait, keeps the rest for another attempt; true where the database is away. */
   #fail(batch: readonly Entry[], error: unknown): boolean {
-    const refused = isRefusal(error);
     const kept = batch.filter((entry) => entry.waiter === undefined);
-    for (const entry of batch) entry.waiter?.reject(refused ? error : unavailable(error));
-    if (refused) {
+    for (const entry of batch) entry.waiter?.reject(unavailable(error));
+    if (isRefusal(error)) {
       this.#lost += kept.length;
       return false;
     }
@@ -170,6 +179,7 @@ export class Ledger {
     const waiting = this.#queue.filter((entry) => entry.waiter !== undefined);
     for (const entry of waiting) entry.waiter?.reject(unavailable(error));
     this.#queue.splice(0, this.#queue.length, ...this.#queue.filter((entry) => entry.waiter === undefined));
+    clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {
       this.#retry = undefined;
       if (this.#queue.length > 0) void this.#run();
@@ -196,15 +206,15 @@ export class Ledger {
     }
     const values = tables.flatMap((table) => {
       const own = rows.filter((row) => row.table === table);
-      return table.columns.map((column) => own.map(({ row }) => column.of(row)));
+      return table.columns.map((_, index) => own.map((row) => row.values[index]));
     });
     return { name, text, values };
   }
 }
 
-/** PostgreSQL will never take these rows: a data or constraint error, not a failure of the connection. */
+/** PostgreSQL will never take these rows: a data, constraint or size error, not a failure of the connection. */
 function isRefusal(error: unknown): boolean {
-  return /^2[23]/.test(errorState(error) ?? '');
+  return /^(?:22|23|54)/.test(errorState(error) ?? '');
 }
 
 function insertInto(tables: readonly AppendTable[]): string {
@@ -228,8 +238,14 @@ async function connect(url: string, lost: (client: pg.Client) => void): Promise<
   client.on('end', () => {
     lost(client);
   });
-  await client.connect();
-  // What is answered must survive a crash, whatever the server's default says.
-  await client.query("SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)");
-  return client;
+  try {
+    await client.connect();
+    // What is answered must survive a crash, whatever the server's default says.
+    await client.query("SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)");
+    return client;
+  } catch (error) {
+    void client.end().catch(() => undefined);
+    // Whatever its code, this is no refusal of rows.
+    throw unavailable(error);
+  }
 }

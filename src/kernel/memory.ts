@@ -11,6 +11,8 @@ export interface Notice {
 
 /** How often a node proves to itself that notices reach it, in milliseconds. */
 const BEAT_MS = 250;
+/** How many beats may be under way before the connection is given up. */
+const BEATS_MAX = 8;
 /** How long after the last proof remembered rows are still believed, in milliseconds. */
 const BELIEVED_MS = 1_000;
 /** How many unknown keys a memory keeps, so that asking for what does not exist costs what a hit costs. */
@@ -56,6 +58,7 @@ export class Memory {
 
   /** A new memory of at most `max` rows. */
   of<V extends object>(name: string, max: number): Remembered<V> {
+    if (this.#remembered.has(name)) throw new Error(`there are two memories of the name ${name}`);
     const remembered = new Remembered<V>(max, () => this.believed);
     this.#remembered.set(name, remembered as Remembered<unknown>);
     return remembered;
@@ -84,6 +87,7 @@ export class Memory {
   /** Begins to listen; resolves when the first beat has come back or the first attempt has failed. */
   async listen(url: string): Promise<void> {
     await this.#connect(url);
+    if (this.#closed) return;
     this.#timer = setInterval(() => void this.#pulse(url), BEAT_MS);
     this.#timer.unref();
   }
@@ -116,9 +120,7 @@ export class Memory {
     try {
       await client.connect();
       await client.query(`LISTEN ${Memory.channel}`);
-      // What changed while nobody listened is unknown.
-      this.forgetAll();
-      this.#client = client;
+      this.#adopt(client);
       await this.#sendBeat(client);
     } catch {
       this.#lose(client);
@@ -128,9 +130,20 @@ export class Memory {
     }
   }
 
+  #adopt(client: pg.Client): void {
+    if (this.#closed) throw new Error('closed while connecting');
+    // What changed while nobody listened is unknown.
+    this.forgetAll();
+    this.#client = client;
+  }
+
   async #sendBeat(client: pg.Client): Promise<void> {
-    // Beats that are under way are bounded: a database that does not answer is given up by query_timeout.
-    if (this.#beats.size >= 20) return;
+    // A connection that carries queries but brings no notices back is given up for a new one.
+    if (this.#beats.size >= BEATS_MAX) {
+      this.#lose(client);
+      void client.end().catch(() => undefined);
+      return;
+    }
     const beat = (this.#beat += 1);
     this.#beats.set(beat, this.clock.elapsed());
     try {

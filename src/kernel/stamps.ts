@@ -10,6 +10,7 @@ const STAMPS_MAX = 50_000;
 export class Stamps<S> {
   #pending = new Map<string, S>();
   #writing = new Map<string, S>();
+  #flushing: Promise<void> | undefined;
 
   constructor(
     private readonly database: Database,
@@ -28,7 +29,14 @@ export class Stamps<S> {
 
   /** Writes what has been gathered; what could not be written is kept for the next time. */
   async flush(): Promise<void> {
-    if (this.#pending.size === 0 || this.#writing.size > 0) return;
+    // A write that is under way took its stamps before the latest were noted.
+    while (this.#flushing !== undefined) await this.#flushing;
+    if (this.#pending.size === 0) return;
+    this.#flushing = this.#write();
+    await this.#flushing;
+  }
+
+  async #write(): Promise<void> {
     this.#writing = this.#pending;
     this.#pending = new Map();
     try {
@@ -37,6 +45,7 @@ export class Stamps<S> {
       this.#pending = new Map([...this.#writing, ...this.#pending]);
     } finally {
       this.#writing = new Map();
+      this.#flushing = undefined;
     }
   }
 }

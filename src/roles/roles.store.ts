@@ -71,8 +71,8 @@ export class RolesStore {
 
   /** The same, held against other changes until the transaction ends. */
   async lockRoleByName(tx: Tx, accountId: string, name: string): Promise<RoleRow> {
-    const where = { accountId, nameKey: nameKey(name) };
-    return required(await tx.findOne(RoleRow, { where, lock: { mode: 'pessimistic_write' } }), name);
+    await tx.query('SELECT 1 FROM role WHERE account_id = $1 AND name_key = $2 FOR UPDATE', [accountId, nameKey(name)]);
+    return this.roleByName(tx, accountId, name);
   }
 
   /** Roles by unique id, for showing principals by their present names. */
