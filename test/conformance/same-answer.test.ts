@@ -1,0 +1,103 @@
+import { TestApp, type AuditEvent, type Keys } from '../support/app.js';
+import { call, effectOf, facesOf, operationOf, registry, withoutIds, type Called, type Effect, type Face, type Input } from '../support/calls.js';
+import { scenarios, type Scenario } from '../support/scenarios.js';
+import { World } from '../support/world.js';
+
+type Prepared = { input: Input; caller?: Keys };
+
+/** An effect as it must be on every face: no ids, no secrets, no order that depends on them. */
+function comparable({ result, added, removed, events }: Effect<Called>): unknown {
+  return {
+    code: result.code,
+    status: result.status,
+    message: withoutIds(result.message ?? ''),
+    output: withoutIds(JSON.stringify(result.output ?? null)),
+    added: added.map(withoutIds).sort(),
+    removed: removed.map(withoutIds).sort(),
+    events: events.map(ofEvent).sort(),
+  };
+}
+
+function ofEvent({ outcome, event_name, error_code, text }: AuditEvent): string {
+  return `${event_name} ${outcome} ${String(error_code)} ${withoutIds(text)}`;
+}
+
+describe('an operation answers the same on every face', () => {
+  const apps = new Map<Face, TestApp>();
+  let worlds = 0;
+
+  beforeAll(async () => {
+    apps.set('query', await TestApp.boot());
+    apps.set('rest', await TestApp.boot());
+  });
+  afterAll(async () => {
+    for (const app of apps.values()) await app.close();
+  });
+
+  async function run(face: Face, scenario: Scenario, prepare: (world: World) => Promise<Prepared>): Promise<Effect<Called>> {
+    const app = apps.get(face)!;
+    const world = await new World(app).account(`scenario ${String(worlds)}`);
+    const { input, caller = world.root } = await prepare(world);
+    return effectOf(app, () => call(app, face, { operation: scenario.operation, keys: caller, input }));
+  }
+
+  /** Runs a scenario on each face the operation has, and answers what each did. */
+  async function everywhere(scenario: Scenario, prepare = scenario.prepare): Promise<Effect<Called>[]> {
+    worlds += 1;
+    const effects: Effect<Called>[] = [];
+    for (const face of facesOf(operationOf(apps.get('rest')!, scenario.operation))) effects.push(await run(face, scenario, prepare));
+    const [first, ...others] = effects;
+    for (const other of others) expect(comparable(other)).toEqual(comparable(first!));
+    return effects;
+  }
+
+  it.each(scenarios)('$operation $title: $expected', async (scenario) => {
+    for (const { result, added, removed, events } of await everywhere(scenario)) {
+      expect(result.code ?? 'ok').toBe(scenario.expected);
+      expect(events.map((event) => [event.event_name, event.outcome, event.error_code])).toEqual(
+        expected(events.length, scenario),
+      );
+      const { effect } = operationOf(apps.get('rest')!, scenario.operation).contract;
+      expect(added.length + removed.length > 0).toBe(scenario.expected === 'ok' && effect !== 'read');
+    }
+  });
+
+  /** One event; for a call into another account two, where it succeeded. */
+  function expected(count: number, { operation, expected: code }: Scenario): unknown[] {
+    const one = code === 'ok' ? [operation, 'success', null] : [operation, 'refused', code];
+    return count === 2 && code === 'ok' ? [one, one] : [one];
+  }
+
+  /** Operations that admit any caller, or judge it themselves. */
+  const open = ['AssumeRole', 'GetCallerIdentity'];
+  const permitted = [...new Map(scenarios.filter((scenario) => scenario.expected === 'ok' && !open.includes(scenario.operation)).reverse().map((scenario) => [scenario.operation, scenario])).values()];
+
+  it.each(permitted)('$operation is refused to a user whom no policy allows it', async (scenario) => {
+    const effects = await everywhere(scenario, async (world) => ({ ...(await scenario.prepare(world)), caller: await world.user('powerless') }));
+    for (const { result, added, removed, events } of effects) {
+      expect([result.code, result.status]).toEqual(['AccessDenied', 403]);
+      expect([...added, ...removed]).toEqual([]);
+      expect(events.map((event) => [event.event_name, event.outcome])).toEqual([[scenario.operation, 'refused']]);
+    }
+  });
+
+  it('has a scenario that succeeds for every operation, and one that is refused', () => {
+    const names = registry(apps.get('rest')!).map(({ name }) => name).sort();
+    const with_ = (wanted: (scenario: Scenario) => boolean): string[] => [...new Set(scenarios.filter(wanted).map(({ operation }) => operation))].sort();
+    expect(with_(({ expected: code }) => code === 'ok')).toEqual(names);
+    expect(registry(apps.get('rest')!).filter(({ contract }) => 'caller' in contract.access).map(({ name }) => name).sort()).toEqual(open);
+    const listsOnly = ['GetCallerIdentity', 'ListRoles'];
+    expect(with_(({ expected: code }) => code !== 'ok')).toEqual(names.filter((name) => !listsOnly.includes(name)));
+  });
+
+  it('has a scenario for every refusal an operation documents, but those that take a race or that many entities', () => {
+    const rare = new Set(['ConcurrentModification', 'CreateUser LimitExceeded', 'CreateRole NoSuchEntity']);
+    const missing = registry(apps.get('rest')!).flatMap(({ name, contract }) =>
+      contract.errors
+        .filter((code) => !rare.has(code) && !rare.has(`${name} ${code}`) && code !== 'AccessDenied')
+        .filter((code) => !scenarios.some((scenario) => scenario.operation === name && scenario.expected === code))
+        .map((code) => `${name} ${code}`),
+    );
+    expect(missing).toEqual([]);
+  });
+});

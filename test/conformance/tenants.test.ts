@@ -1,0 +1,221 @@
+import { AssumeRoleCommand, GetCallerIdentityCommand } from '@aws-sdk/client-sts';
+
+import { TestApp, type Keys } from '../support/app.js';
+import { call, effectOf, facesOf, operationOf, registry, type Called, type Face, type Input } from '../support/calls.js';
+import { allows, keysOf, trusts, World, type Role, type User } from '../support/world.js';
+
+/** An account with one of everything, as somebody who knows all its names sees it. */
+interface Victim {
+  readonly world: World;
+  readonly user: User;
+  readonly role: Role;
+  readonly session: Keys;
+}
+
+/** The names by which a stranger aims at a victim, or at something that does not exist anywhere. */
+interface Target {
+  readonly account: string;
+  readonly userName: string;
+  readonly roleName: string;
+  readonly userArn: string;
+  readonly roleArn: string;
+  readonly accessKeyId: string;
+  readonly sessionKeyId: string;
+}
+
+const everything = allows(['iam:*', 'sts:*', 'stint:*']);
+const trustsEc2 = JSON.stringify(trusts({ Service: 'ec2.amazonaws.com' }));
+const policyOf = (name: 'UserName' | 'RoleName') => (at: Target): Input => ({ [name]: name === 'UserName' ? at.userName : at.roleName, PolicyName: 'own' });
+const with_ = (aim: (at: Target) => Input, more: Input) => (at: Target): Input => ({ ...aim(at), ...more });
+const user = (at: Target): Input => ({ UserName: at.userName });
+const role = (at: Target): Input => ({ RoleName: at.roleName });
+const key = (at: Target): Input => ({ AccessKeyId: at.accessKeyId });
+const userKey = (at: Target): Input => ({ ...user(at), ...key(at) });
+const document = { PolicyDocument: JSON.stringify(everything) };
+
+/** How each operation is aimed at another account; an operation may be aimed at it in several ways. */
+const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
+  AssumeRole: [(at) => ({ RoleArn: at.roleArn, RoleSessionName: 'stranger' })],
+  CreateAccessKey: [user],
+  CreateAccount: [(at) => ({ AccountName: 'mine', AccountId: at.account })],
+  CreateRole: [(at) => ({ RoleName: at.roleName, AssumeRolePolicyDocument: trustsEc2 })],
+  CreateUser: [user],
+  DeleteAccessKey: [userKey, key],
+  DeleteRole: [role],
+  DeleteRolePolicy: [policyOf('RoleName')],
+  DeleteUser: [user],
+  DeleteUserPolicy: [policyOf('UserName')],
+  GetAccessKeyInfo: [key, (at) => ({ AccessKeyId: at.sessionKeyId })],
+  GetAccessKeyLastUsed: [key, (at) => ({ AccessKeyId: at.sessionKeyId })],
+  GetCallerIdentity: [() => ({})],
+  GetRole: [role],
+  GetRolePolicy: [policyOf('RoleName')],
+  GetUser: [user],
+  GetUserPolicy: [policyOf('UserName')],
+  ListAccessKeys: [user],
+  ListAuditEvents: [() => ({}), (at) => ({ Principal: at.userArn }), key, () => ({ Action: 'iam:CreateUser' })],
+  ListRolePolicies: [role],
+  ListRoles: [() => ({}), () => ({ PathPrefix: '/victim/' })],
+  ListUserPolicies: [user],
+  ListUsers: [() => ({}), () => ({ PathPrefix: '/victim/' })],
+  PutRolePolicy: [with_(policyOf('RoleName'), document)],
+  PutUserPolicy: [with_(policyOf('UserName'), document)],
+  UpdateAccessKey: [with_(userKey, { Status: 'Inactive' }), with_(key, { Status: 'Inactive' })],
+  UpdateAssumeRolePolicy: [with_(role, { PolicyDocument: trustsEc2 })],
+};
+
+/** Operations that make something of their own account, and so succeed whatever the name. */
+const making = ['CreateRole', 'CreateUser'];
+/** Operations that answer about the caller's own account. */
+const own = ['GetCallerIdentity', 'ListAuditEvents', 'ListRoles', 'ListUsers'];
+
+/** First what a stranger sees of his own account, while it is still bare; last what leaves something there. */
+const order = Object.keys(aims).sort((a, b) => rank(a) - rank(b));
+function rank(operation: string): number {
+  return own.includes(operation) ? 0 : making.includes(operation) ? 2 : 1;
+}
+
+const ghost: Target = {
+  account: '000000000001',
+  userName: 'ghost',
+  roleName: 'ghost-role',
+  userArn: 'arn:aws:iam::000000000001:user/victim/ghost',
+  roleArn: 'arn:aws:iam::000000000001:role/victim/ghost-role',
+  accessKeyId: 'AKIAGHOSTGHOSTGHOST2',
+  sessionKeyId: 'ASIAGHOSTGHOSTGHOST2',
+};
+
+/** An answer in which what the caller named itself and what is new in every answer no longer shows. */
+function comparable({ status, code, text }: Called, { named, callerId }: { named: Target; callerId: string }): unknown {
+  let shown = text.replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<uuid>').replaceAll(callerId, '<caller>');
+  for (const [member, value] of Object.entries(named).sort(([, a], [, b]) => String(b).length - String(a).length)) shown = shown.replaceAll(String(value), `<${member}>`);
+  return { status, code, shown };
+}
+
+const MANAGER = 'root of the management account';
+/** What the management account does with every account: it makes them, so its own events show their ids, and it finds the account of a key. */
+const overseen = ['CreateAccount', 'GetAccessKeyInfo', 'ListAuditEvents'];
+
+describe.each(['an ordinary account', 'the management account'])('what belongs to %s', (kind) => {
+  const abroad = ['root', 'user', 'role session'].map((stranger) => `${stranger} of another account`);
+  const names = kind === 'the management account' ? abroad : [...abroad, MANAGER];
+  let app: TestApp;
+  let victim: Victim;
+  let target: Target;
+  const strangers = new Map<string, { world: World; keys: Keys }>();
+
+  beforeAll(async () => {
+    app = await TestApp.boot();
+    const home = new World(app);
+    const world = kind === 'the management account' ? home : await home.account('victim');
+    const alice = await world.user('victim-alice', everything, '/victim/');
+    const deploy = await world.role('victim-deploy', trusts(alice.arn), { policy: everything, path: '/victim/' });
+    const session = await world.session(alice, deploy);
+    victim = { world, user: alice, role: deploy, session };
+    target = {
+      account: world.root.account,
+      userName: alice.name,
+      roleName: deploy.name,
+      userArn: alice.arn,
+      roleArn: deploy.arn,
+      accessKeyId: alice.accessKeyId,
+      sessionKeyId: session.accessKeyId,
+    };
+    for (const stranger of names) strangers.set(stranger, await aStranger(home, stranger));
+  });
+  afterAll(() => app.close());
+
+  /** Somebody who may do everything in an account of his own. */
+  async function aStranger(home: World, stranger: string): Promise<{ world: World; keys: Keys }> {
+    if (stranger === MANAGER) return { world: home, keys: home.root };
+    const world = await home.account(`home of a ${stranger}`);
+    if (stranger.startsWith('root')) return { world, keys: world.root };
+    const bob = await world.user('bob', everything);
+    if (stranger.startsWith('user')) return { world, keys: bob };
+    return { world, keys: await world.session(bob, await world.role('powerful', trusts(bob.arn), { policy: everything })) };
+  }
+
+  /** What nobody outside may learn; what the stranger named himself is no news to him. */
+  function secrets(input: Input): string[] {
+    const { world, user: alice, role: deploy, session } = victim;
+    const all = [world.root.account, alice.name, alice.id, deploy.name, deploy.id, session.sessionToken!];
+    const keys = [world.root, alice, session].flatMap(({ accessKeyId, secretAccessKey }) => [accessKeyId, secretAccessKey]);
+    return [...all, ...keys].filter((secret) => !JSON.stringify(input).includes(secret));
+  }
+
+  /** Calls as a stranger, and asserts that nothing of the victim was shown or touched. */
+  async function trespass(stranger: { world: World; keys: Keys }, asked: { face: Face; operation: string; input: Input }): Promise<Called> {
+    const call_ = { operation: asked.operation, keys: stranger.keys, input: asked.input };
+    const { result, added, removed, events } = await effectOf(app, () => call(app, asked.face, call_));
+    for (const secret of secrets(asked.input)) expect(result.text).not.toContain(secret);
+    expect(removed).toEqual([]);
+    for (const row of added) expect(row).toContain(stranger.world.root.account);
+    for (const row of added) expect(row).not.toContain(target.account);
+    expect(events.map((event) => [event.account_id, event.event_name])).toEqual([[stranger.world.root.account, asked.operation]]);
+    return result;
+  }
+
+  describe.each(names)('is out of reach of the %s', (name) => {
+    const reachable = name === MANAGER ? overseen : [];
+
+    it.each(order.filter((operation) => !reachable.includes(operation)))('in %s', async (operation) => {
+      const stranger = strangers.get(name)!;
+      for (const face of facesOf(operationOf(app, operation))) {
+        for (const aim of aims[operation]!) {
+          if (making.includes(operation) && face === 'query') continue;
+          const input = aim(target);
+          const result = await trespass(stranger, { face, operation, input });
+          if (making.includes(operation) || own.includes(operation)) {
+            expect(result.code).toBeUndefined();
+            continue;
+          }
+          const asIfAbsent = await call(app, face, { operation, keys: stranger.keys, input: aim(ghost) });
+          const callerId = stranger.world.root.account;
+          // A role session has no keys of its own, and is told so before anything is looked for.
+          const needsName = name.startsWith('role session') && 'AccessKeyId' in input && !('UserName' in input);
+          expect(result.code).toMatch(needsName ? /^(ValidationError|AccessDenied)$/ : /^(NoSuchEntity|AccessDenied)$/);
+          expect(comparable(result, { named: target, callerId })).toEqual(comparable(asIfAbsent, { named: ghost, callerId }));
+        }
+      }
+    });
+
+    it('in the audit log, where no filter leads to it', async () => {
+      const { keys } = strangers.get(name)!;
+      for (const input of [{ Principal: target.userArn }, { Principal: victim.user.id }, { AccessKeyId: target.accessKeyId }, { AccessKeyId: victim.world.root.accessKeyId }]) {
+        const { output } = await call(app, 'rest', { operation: 'ListAuditEvents', keys, input });
+        expect(output).toEqual({ events: [], isTruncated: false });
+      }
+    });
+
+    it('with a Marker that was made for its own lists', async () => {
+      const { keys, world } = strangers.get(name)!;
+      await victim.world.user(`another-${name.replaceAll(' ', '-')}`, undefined, '/victim/');
+      const first = await call(app, 'query', { operation: 'ListUsers', keys: victim.world.root, input: { MaxItems: 1 } });
+      const { marker } = first.output as { marker: string };
+      const { output } = await call(app, 'query', { operation: 'ListUsers', keys, input: { Marker: marker } });
+      for (const listed of (output as { users: { arn: string }[] }).users) expect(listed.arn).toContain(world.root.account);
+    });
+  });
+
+  it('is what it was, and works as before', async () => {
+    await expect(app.sts(victim.user).send(new GetCallerIdentityCommand())).resolves.toMatchObject({ Arn: victim.user.arn });
+    await expect(app.sts(victim.session).send(new GetCallerIdentityCommand())).resolves.toMatchObject({ Account: target.account });
+    await expect(victim.world.session(victim.user, victim.role)).resolves.toMatchObject({ sessionToken: expect.any(String) });
+  });
+
+  it.each(['user of another account', 'role session of another account'])('can be used by the %s that a trust policy names, and only through the role', async (name) => {
+    const { keys, world } = strangers.get(name)!;
+    const open = await victim.world.role(`open-to-${name.replaceAll(' ', '-')}`, trusts(world.root.account), { policy: allows('iam:GetUser') });
+    const assumed = await app.sts(keys).send(new AssumeRoleCommand({ RoleArn: open.arn, RoleSessionName: 'guest' }));
+    const guest = keysOf(assumed.Credentials);
+    await expect(app.sts(guest).send(new GetCallerIdentityCommand())).resolves.toMatchObject({ Account: target.account });
+    const seen = await call(app, 'query', { operation: 'GetUser', keys: guest, input: { UserName: target.userName } });
+    expect(seen).toMatchObject({ status: 200, output: { user: { arn: victim.user.arn } } });
+    const home = await call(app, 'query', { operation: 'GetRole', keys, input: { RoleName: open.name } });
+    expect(home.code).toBe('NoSuchEntity');
+  });
+
+  it('is aimed at by every operation there is', () => {
+    expect(Object.keys(aims).sort()).toEqual(registry(app).map(({ name }) => name).sort());
+  });
+});

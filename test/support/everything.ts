@@ -1,0 +1,90 @@
+import { call, operationOf, registry, type Called, type Face, type Input } from './calls.js';
+import type { Keys, TestApp } from './app.js';
+import { allows, trusts, World } from './world.js';
+
+/** What a tour through the whole API came across. */
+export interface Tour {
+  /** Every secret that occurred, with a word for it. */
+  readonly secrets: ReadonlyMap<string, string>;
+  /** Names of the operations that were allowed at least once. */
+  readonly called: ReadonlySet<string>;
+}
+
+/** Reads the credentials in an answer. */
+function keysIn(output: unknown, member: string): Keys {
+  const found = (output as Record<string, Keys | undefined>)[member];
+  if (found === undefined) throw new Error(`no ${member} in the answer`);
+  return found;
+}
+
+/** Calls every operation on every face it has, allowed and refused, and gathers the secrets that occur. */
+export async function everything(app: TestApp): Promise<Tour> {
+  const secrets = new Map<string, string>([[app.root.secretAccessKey, 'the root secret']]);
+  const called = new Set<string>();
+  keepSignatures(app, secrets);
+  const world = new World(app);
+  const caller = await world.user('caller', allows('*'));
+  const stranger = await world.user('stranger');
+  for (const user of [caller, stranger]) secrets.set(user.secretAccessKey, `the secret of ${user.name}`);
+  for (const face of ['query', 'rest'] as const) {
+    const allowed = async (operation: string, input: Input, keys: Keys = app.root): Promise<Called> => {
+      const has = face === 'query' && operationOf(app, operation).contract.aws === undefined ? 'rest' : face;
+      const answer = await call(app, has, { operation, keys, input });
+      if (answer.status !== 200) throw new Error(`${operation} was refused: ${answer.text}`);
+      called.add(operation);
+      // Without a permission, the same is refused.
+      await call(app, has, { operation, keys: stranger, input });
+      return answer;
+    };
+    await tour(allowed, { face, caller, secrets });
+  }
+  for (const { name } of registry(app)) if (!called.has(name)) throw new Error(`the tour leaves out ${name}`);
+  return { secrets, called };
+}
+
+type Allowed = (operation: string, input: Input, keys?: Keys) => Promise<Called>;
+
+async function tour(allowed: Allowed, at: { face: Face; caller: Keys & { arn: string }; secrets: Map<string, string> }): Promise<void> {
+  const { face, caller, secrets } = at;
+  const [UserName, RoleName, PolicyName] = [`user-${face}`, `role-${face}`, 'own'];
+  const PolicyDocument = JSON.stringify(allows('*'));
+  const account = await allowed('CreateAccount', { AccountName: face });
+  secrets.set(keysIn(account.output, 'rootAccessKey').secretAccessKey, `the secret of the new account (${face})`);
+  await allowed('CreateUser', { UserName, Path: '/team/', Tags: [{ Key: 'cost', Value: face }] });
+  const created = await allowed('CreateAccessKey', { UserName });
+  const key = keysIn(created.output, 'accessKey');
+  secrets.set(key.secretAccessKey, `the secret of a new key (${face})`);
+  const AccessKeyId = key.accessKeyId;
+  for (const operation of ['GetUser', 'ListAccessKeys', 'ListUserPolicies']) await allowed(operation, { UserName });
+  for (const operation of ['ListUsers', 'ListRoles', 'ListAuditEvents', 'GetCallerIdentity']) await allowed(operation, {});
+  for (const operation of ['GetAccessKeyInfo', 'GetAccessKeyLastUsed']) await allowed(operation, { AccessKeyId });
+  await allowed('PutUserPolicy', { UserName, PolicyName, PolicyDocument });
+  await allowed('GetUserPolicy', { UserName, PolicyName });
+  const AssumeRolePolicyDocument = JSON.stringify(trusts({ Service: 'ec2.amazonaws.com' }));
+  const role = await allowed('CreateRole', { RoleName, AssumeRolePolicyDocument, MaxSessionDuration: 7200 });
+  await allowed('UpdateAssumeRolePolicy', { RoleName, PolicyDocument: JSON.stringify(trusts(caller.arn, { StringEquals: { 'sts:ExternalId': 'agreed' } })) });
+  await allowed('PutRolePolicy', { RoleName, PolicyName, PolicyDocument });
+  for (const operation of ['GetRole', 'ListRolePolicies']) await allowed(operation, { RoleName });
+  await allowed('GetRolePolicy', { RoleName, PolicyName });
+  const RoleArn = (role.output as { role: { arn: string } }).role.arn;
+  const assumed = await allowed('AssumeRole', { RoleArn, RoleSessionName: 'tour', ExternalId: 'agreed' }, caller);
+  const session = keysIn(assumed.output, 'credentials');
+  secrets.set(session.secretAccessKey, `the secret of a session (${face})`).set(session.sessionToken ?? '', `the token of a session (${face})`);
+  for (const operation of ['GetCallerIdentity', 'ListRoles', 'ListAuditEvents']) await allowed(operation, {}, session);
+  await allowed('UpdateAccessKey', { UserName, AccessKeyId, Status: 'Inactive' });
+  await allowed('DeleteAccessKey', { UserName, AccessKeyId });
+  await allowed('DeleteUserPolicy', { UserName, PolicyName });
+  await allowed('DeleteUser', { UserName });
+  await allowed('DeleteRolePolicy', { RoleName, PolicyName });
+  await allowed('DeleteRole', { RoleName });
+}
+
+/** From now on, the signature of every request is one of the secrets. */
+function keepSignatures(app: TestApp, secrets: Map<string, string>): void {
+  const send = app.send.bind(app);
+  app.send = (request) => {
+    const signature = /Signature=([0-9a-f]{64})/.exec(`${request.headers?.['authorization'] ?? ''} ${request.path ?? ''}`)?.[1];
+    if (signature !== undefined) secrets.set(signature, 'a signature');
+    return send(request);
+  };
+}
