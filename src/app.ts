@@ -2,6 +2,7 @@ import 'reflect-metadata';
 
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { Draining } from './api/draining.js';
 import { Exchange } from './api/exchange.js';
@@ -93,6 +94,7 @@ async function openKernel(config: Config, foundations: Foundations): Promise<Ker
 
 async function createApp(kernel: Kernel): Promise<NestFastifyApplication> {
   const { config } = kernel;
+  let faults: Faults | undefined = undefined;
   const adapter = new FastifyAdapter({
     bodyLimit: config.maxBodyBytes,
     requestTimeout: config.requestTimeoutSeconds * 1000,
@@ -100,6 +102,10 @@ async function createApp(kernel: Kernel): Promise<NestFastifyApplication> {
     forceCloseConnections: 'idle',
     // What still arrives on an open connection while draining is answered as ever, in the words of its face.
     return503OnClosing: false,
+    // A target that the router cannot read never reaches a face.
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      faults?.answer(error, request, reply);
+    },
     http: { maxHeaderSize: HEADERS_MAX_BYTES, headersTimeout: config.requestTimeoutSeconds * 1000 },
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(kernel), adapter, {
@@ -113,7 +119,8 @@ async function createApp(kernel: Kernel): Promise<NestFastifyApplication> {
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
     done(null, body);
   });
-  app.useGlobalFilters(new Faults(app.get(Exchange), app.get(QueryFace), app.get(RestFace)));
+  faults = new Faults(app.get(Exchange), app.get(QueryFace), app.get(RestFace));
+  app.useGlobalFilters(faults);
   await app.init();
   return app;
 }
@@ -150,6 +157,7 @@ async function close(app: NestFastifyApplication, kernel: Kernel): Promise<void>
 
 async function closeKernel(kernel: Kernel): Promise<void> {
   await kernel.ledger.close();
+  if (kernel.ledger.lost > 0) kernel.log.error({ lost: kernel.ledger.lost }, 'audit events of reads could not be written');
   await kernel.memory.close();
   await kernel.database.close();
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { camelCase, markOf, unwrapped, type Contract, shapeOf } from '../contract/operation.js';
 import { ApiError } from '../domain/errors.js';
-import { isoSeconds } from '../audit/record.js';
+import { isoSeconds, percentEncoded } from '../audit/record.js';
 import { unserved } from '../contract/validation.js';
 import { VERSIONS } from './registry.js';
 
@@ -137,11 +137,6 @@ function encodeValue(schema: z.ZodType, value: unknown): string {
   if (inner instanceof z.ZodArray) return (value as unknown[]).map((item) => `<member>${encodeValue(inner.element as z.ZodType, item)}</member>`).join('');
   if (inner instanceof z.ZodObject) return encodeMembers(inner, value as object);
   return escapeXml(markOf(schema).document === true ? percentEncoded(String(value)) : String(value));
-}
-
-/** RFC 3986: everything but the unreserved characters is escaped, as IAM returns documents. */
-function percentEncoded(text: string): string {
-  return encodeURIComponent(text).replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 /** What JSON-speaking clients of the Query face get: the same members, with times as epoch seconds. */

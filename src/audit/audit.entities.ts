@@ -8,8 +8,8 @@ export class AuditEventRow {
   @PrimaryColumn('uuid', { name: 'event_id', primaryKeyConstraintName: 'PK_audit_event' })
   eventId!: string;
 
-  /** The PostgreSQL transaction that wrote it, for the sealer. */
-  @Column('bigint', { default: () => '((pg_current_xact_id())::text)::bigint' })
+  /** The PostgreSQL transaction that wrote it, for the sealer. The default is written as TypeORM reads it: without casts. */
+  @Column('bigint', { default: () => '((pg_current_xact_id()))' })
   txid!: string;
 
   @Column('text', { name: 'account_id' })

@@ -21,6 +21,7 @@ const PATH_SENTENCE =
   'The specified value for {member} is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.';
 const PATH_PREFIX_SENTENCE =
   'The specified value for {member} is invalid. It must begin with the / character and contain only alphanumeric characters and/or / characters.';
+const DOCUMENT_SENTENCE = 'The specified value for {member} is invalid. It must contain only printable ASCII characters.';
 const isName = (text: string): boolean => /^[\w+=,.@-]*$/.test(text);
 
 /** The name of an entity that is being created: 1–64 characters (IAM API: CreateUser, CreateRole). */
@@ -63,12 +64,12 @@ export const ExternalId = z.string().min(2).max(1224).regex(...pattern(/^[\w+=,.
 /** The id of an access key: 16–128 characters. */
 export const AccessKeyId = z.string().min(16).max(128).regex(...pattern(/^\w*$/, '[\\w]*'));
 
-/** A JSON policy document as text, 1–131072 characters. */
+/** A JSON policy document as text, 1–131072 characters of Latin-1 (AWS calls them ASCII). */
 export const PolicyText = z
   .string()
   .min(1)
   .max(131_072)
-  .regex(...pattern(/^[\u0009\u000A\u000D\u0020-\u00FF]+$/, '[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+'));
+  .refine(...sentence((text) => /^[\u0009\u000A\u000D\u0020-\u00FF]*$/.test(text), DOCUMENT_SENTENCE));
 /** A policy document in an answer: percent-encoded (RFC 3986) on the AWS face. */
 export const PolicyTextOut = z.string();
 marks.add(PolicyTextOut, { document: true });

@@ -40,7 +40,7 @@ function sentenceOf(issue: Issue | undefined): string {
 }
 
 function violation(issue: Issue, echo: boolean): string {
-  const missing = issue.code === 'invalid_type' && issue.input === undefined;
+  const missing = issue.input === undefined;
   const value = missing && echo ? ' null' : echo ? ` '${shown(issue.input)}'` : '';
   return `Value${value} at '${pathText(issue.path)}' failed to satisfy constraint: Member must ${constraint(issue)}`;
 }
@@ -52,9 +52,10 @@ function shown(input: unknown): string {
 }
 
 function constraint(issue: Issue): string {
+  if (issue.input === undefined) return 'not be null';
   switch (issue.code) {
     case 'invalid_type':
-      return issue.input === undefined ? 'not be null' : `be of type ${typeName(issue.expected)}`;
+      return `be of type ${typeName(issue.expected)}`;
     case 'too_small':
       return sized(issue.origin, 'greater', Number(issue.minimum));
     case 'too_big':

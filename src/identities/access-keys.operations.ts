@@ -55,7 +55,7 @@ export class AccessKeyOperations {
       const row = await this.store.findAccessKey(input.AccessKeyId);
       if (row === undefined || row.accountId !== ctx.caller.account) {
         // AWS answers so for keys of other accounts and unknown keys alike.
-        throw new ApiError('AccessDenied', `User: ${callerArn(ctx.caller)} is not authorized to perform: iam:GetAccessKeyLastUsed on resource: access key ${input.AccessKeyId}`);
+        throw new ApiError('AccessDenied', `User: ${callerArn(ctx.caller)} is not authorized to perform iam:GetAccessKeyLastUsed on resource: access key ${input.AccessKeyId}`);
       }
       const user = row.userId === null ? undefined : await this.store.findUser(row.userId);
       return { ...(user === undefined ? {} : { UserName: user.userName }), AccessKeyLastUsed: await this.#lastUse(row) };

@@ -8,8 +8,9 @@ import { Secret } from '../domain/secret.js';
 import { StartupError } from './startup-error.js';
 
 const text = z.string().min(1);
-const port = z.coerce.number().int().min(0).max(65_535);
-const count = (least: number, most: number): z.ZodCoercedNumber => z.coerce.number().int().min(least).max(most);
+// Digits only: Number() would read a blank as 0 and 0x10 as 16.
+const count = (least: number, most: number) => z.string().regex(/^\d{1,12}$/, 'must be a whole number').transform(Number).pipe(z.number().min(least).max(most));
+const port = count(0, 65_535);
 
 /** Every environment variable that Stint reads; .env.example is compared with this schema. */
 export const environment = z.object({
@@ -115,7 +116,7 @@ function readMasterKey(inline: string | undefined, file: string | undefined): Ma
   if (inline !== undefined) return masterKeyOf(inline, 'STINT_MASTER_KEY');
   if (file === undefined) return undefined;
   try {
-    return masterKeyOf(readFileSync(file, 'utf8').trim(), `the master key file ${file}`);
+    return masterKeyOf(readFileSync(file, 'utf8').trim(), `The master key file ${file} (STINT_MASTER_KEY_FILE)`);
   } catch (error) {
     if (error instanceof StartupError) throw error;
     throw new StartupError(`The master key file ${file} (STINT_MASTER_KEY_FILE) cannot be read: ${String(error)}.`);

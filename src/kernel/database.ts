@@ -51,7 +51,7 @@ export class Database {
 
   /** Runs `work` in one transaction and commits it; whatever `work` forgot is forgotten on every node. */
   async write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.#transaction('START TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE', async (runner) => {
+    return this.#transaction(`START TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE; ${durably('transaction')}`, async (runner) => {
       const tx = runner.manager as Tx;
       const result = await work(tx);
       const notices = this.#notices.get(tx) ?? [];
@@ -131,6 +131,12 @@ async function rollback(runner: QueryRunner): Promise<void> {
   }
 }
 
+/** SQL after which a commit survives a crash of the server before it is answered, whatever the server's default says. */
+export function durably(scope: 'transaction' | 'session'): string {
+  const now = `current_setting('synchronous_commit')`;
+  return `SELECT set_config('synchronous_commit', CASE ${now} WHEN 'off' THEN 'on' ELSE ${now} END, ${String(scope === 'transaction')})`;
+}
+
 /** The SQLSTATE of a failed query, or a Node error code such as ECONNREFUSED. */
 export function errorState(error: unknown): string | undefined {
   const driver: unknown = error instanceof QueryFailedError ? error.driverError : error;
@@ -198,6 +204,8 @@ function dataSource(url: string, entities: Entities, pool: { size: number; bound
     entities: [...entities] as never[],
     migrations: [...migrations],
     migrationsTableName: 'migrations',
+    // Silent: what fails is thrown, and standard output belongs to our own log.
+    logger: 'debug',
     // gen_random_uuid() is built in; TypeORM must not ask for an extension.
     uuidExtension: 'pgcrypto',
     installExtensions: false,

@@ -1,6 +1,6 @@
 import pg from 'pg';
 
-import { errorState, unavailable, type Tx } from './database.js';
+import { durably, errorState, unavailable, type Tx } from './database.js';
 
 /** A table that only grows, and how its rows are made of values. */
 export interface AppendTable<R = unknown> {
@@ -240,8 +240,7 @@ async function connect(url: string, lost: (client: pg.Client) => void): Promise<
   });
   try {
     await client.connect();
-    // What is answered must survive a crash, whatever the server's default says.
-    await client.query("SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)");
+    await client.query(durably('session'));
     return client;
   } catch (error) {
     void client.end().catch(() => undefined);

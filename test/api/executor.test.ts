@@ -10,7 +10,7 @@ import { formatAmzDate, sign } from '../../src/domain/sigv4.js';
 import type { ChangeCtx, Implementation, IssueCtx } from '../../src/kernel/handler.js';
 import { append, type AppendTable } from '../../src/kernel/ledger.js';
 import { TestApp, type Answer } from '../support/app.js';
-import { hold, until, untilBlocked, withoutDatabase } from '../support/outage.js';
+import { cut, hold, until, untilBlocked, withoutDatabase } from '../support/outage.js';
 import { allows, trusts, World, type Role, type User } from '../support/world.js';
 
 const STS = { Version: '2011-06-15' };
@@ -250,6 +250,18 @@ describe('a handler of the pipeline', () => {
 
   it.each(['read', 'change', 'issue'] as const)('that answers more than its contract says leaks none of it: %s', async (effect) => {
     await expect(run(effect, () => ({ Fine: 'yes', Secret: 'no' }))).resolves.toEqual({ Fine: 'yes' });
+  });
+
+  it('commits durably even where the server does not by itself', async () => {
+    const [{ name } = { name: '' }] = await app.sql<{ name: string }>('SELECT current_database() AS name');
+    await app.sql(`ALTER DATABASE ${name} SET synchronous_commit = off`);
+    try {
+      await cut(app.database);
+      const setting = async (): Promise<object> => run('change', async ({ tx }) => ({ Fine: (await tx?.query<{ now: string }[]>(`SELECT current_setting('synchronous_commit') AS now`))?.[0]?.now }));
+      await expect(until('there are new connections', () => setting().catch(() => undefined))).resolves.toEqual({ Fine: 'on' });
+    } finally {
+      await app.sql(`ALTER DATABASE ${name} RESET synchronous_commit`);
+    }
   });
 
   it('whose rows PostgreSQL refuses issues nothing', async () => {

@@ -260,13 +260,23 @@ describe('two nodes on one database', () => {
     await sql.query('TRUNCATE thing');
     [a, b] = await Promise.all([Node.start(database.url), Node.start(database.url)]);
     await a.set(['x', 'y'], 1);
-    for (const node of [a, b]) await until('it is known', async () => (await node.get('x')) === 1 && (await node.get('y')) === 1 && (await node.knows('x')) && (await node.knows('y')));
+    for (const node of [a, b]) {
+      await settled(node);
+      expect([await node.get('x'), await node.get('y')]).toEqual([1, 1]);
+    }
   });
   afterEach(() => Promise.all([a.stop(), b.stop()]));
   afterAll(async () => {
     await sql.end();
     await database.drop();
   });
+
+  /** Waits for a notice of the test's own: those before it have come, for they keep their order. */
+  async function settled(node: Node): Promise<void> {
+    await node.get('nothing');
+    await sql.query('SELECT pg_notify($1, $2)', [Memory.channel, Memory.encode([{ memory: 'thing', key: 'nothing' }])]);
+    await until('the notice has come', async () => !(await node.knows('nothing')));
+  }
 
   it('believe what they remember as soon as they listen', () => {
     expect([a.memory.believed, b.memory.believed]).toEqual([true, true]);
@@ -291,8 +301,7 @@ describe('two nodes on one database', () => {
 
   it('forget nothing for a change that was rolled back', async () => {
     await expect(a.set(['x'], 2, true)).rejects.toThrow('rolled back');
-    await a.set(['y'], 2);
-    await until('the later notice has come', async () => (await b.get('y')) === 2);
+    for (const node of [a, b]) await settled(node);
     expect([await a.knows('x'), await b.knows('x')]).toEqual([true, true]);
   });
 
@@ -306,8 +315,7 @@ describe('two nodes on one database', () => {
     for (const text of ['', 'x', 'null', '1', '[]', '{"forget":7}', '{"forget":[1,null,["thing"],[null,"x"],["none","x"]]}', '{"node":"somebody","beat":1}', '{"node":1,"beat":{}}']) {
       await sql.query('SELECT pg_notify($1, $2)', [Memory.channel, text]);
     }
-    await a.set(['y'], 2);
-    await until('the later notice has come', async () => (await b.get('y')) === 2);
+    await settled(b);
     expect([b.memory.believed, await b.knows('x')]).toEqual([true, true]);
   });
 

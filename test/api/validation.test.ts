@@ -1,0 +1,217 @@
+import { z } from 'zod';
+
+import { camelCase, operation as contractOf, sensitive, shapeOf } from '../../src/contract/operation.js';
+import { parseInput } from '../../src/contract/validation.js';
+import { ApiError } from '../../src/domain/errors.js';
+import { TestApp } from '../support/app.js';
+import { call, effectOf, expectRefused, facesOf, operationOf, registry, type Input } from '../support/calls.js';
+
+/** A value that violates a constraint, and what the constraint says. */
+type Violation = readonly [value: string | number | readonly object[] | undefined, constraint: string];
+
+const longer = (length: number): Violation => ['x'.repeat(length + 1), `have length less than or equal to ${String(length)}`];
+const shorter = (value: string, length: number): Violation => [value, `have length greater than or equal to ${String(length)}`];
+const pattern = (value: string, shown: string): Violation => [value, `satisfy regular expression pattern: ${shown}`];
+const below = (bound: number): Violation => [bound - 1, `have value greater than or equal to ${String(bound)}`];
+const above = (bound: number): Violation => [bound + 1, `have value less than or equal to ${String(bound)}`];
+const ARN = '[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+';
+const arn: Violation[] = [shorter('x'.repeat(19), 20), longer(2048), pattern(`arn:aws:iam::1:role/\u0001`, ARN)];
+
+/** Violations by member, or by operation and member where an operation has bounds of its own. */
+const violations: Readonly<Record<string, readonly Violation[]>> = {
+  AccessKeyId: [shorter('AKIA', 16), longer(128), pattern('AKIA-AKIA-AKIA-AKIA', '[\\w]*')],
+  AccountId: [pattern('12345678901', '\\d{12}'), pattern('12345678901x', '\\d{12}')],
+  AccountName: [shorter('', 1), longer(50), pattern('caf\u00e9', '[\\u0020-\\u007E]+')],
+  Action: [pattern('s3:GetObject', '((sts|iam|stint):)?[A-Za-z]+')],
+  AssumeRolePolicyDocument: [shorter('', 1), longer(131_072)],
+  Description: [longer(1000), pattern('\u0001', '[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*')],
+  DurationSeconds: [below(900), above(43_200)],
+  ExternalId: [shorter('x', 2), longer(1224), pattern('a b', '[\\w+=,.@:\\/-]*')],
+  Marker: [shorter('', 1), longer(320)],
+  MaxItems: [below(1), above(1000)],
+  MaxSessionDuration: [below(3600), above(43_200)],
+  Outcome: [['maybe', 'satisfy enum value set: [success, refused]']],
+  Path: [shorter('', 1), longer(512)],
+  PathPrefix: [shorter('', 1), longer(512)],
+  PermissionsBoundary: arn,
+  PolicyDocument: [shorter('', 1), longer(131_072)],
+  PolicyName: [shorter('', 1), longer(128)],
+  Principal: [shorter('', 1), longer(2048)],
+  RoleArn: arn,
+  RoleName: [shorter('', 1), longer(64)],
+  RoleSessionName: [shorter('x', 2), longer(64), pattern('Session1:2', '[\\w+=,.@-]*'), pattern('caf\u00e9', '[\\w+=,.@-]*')],
+  Status: [['active', 'satisfy enum value set: [Active, Inactive]']],
+  Tags: [[Array.from({ length: 51 }, (_, index) => ({ Key: `k${String(index)}`, Value: '' })), 'have length less than or equal to 50']],
+  UserName: [shorter('', 1), longer(128)],
+  'CreateUser UserName': [shorter('', 1), longer(64)],
+};
+/** Members whose violation says something of the schema library, not of AWS; that they are refused is enough. */
+const unworded: Readonly<Record<string, unknown>> = { StartTime: 'yesterday', EndTime: '2026-13-01T00:00:00Z' };
+
+const valid: Readonly<Record<string, unknown>> = {
+  AccessKeyId: 'AKIAUNKNOWNUNKNOWN22',
+  AccountName: 'name',
+  AssumeRolePolicyDocument: '{}',
+  PolicyDocument: '{}',
+  PolicyName: 'name',
+  RoleArn: 'arn:aws:iam::123456789012:role/name',
+  RoleName: 'name',
+  RoleSessionName: 'name',
+  Status: 'Active',
+  UserName: 'name',
+};
+
+describe('an input that violates constraints', () => {
+  let app: TestApp;
+
+  beforeAll(async () => {
+    app = await TestApp.boot();
+  });
+  afterAll(() => app.close());
+
+  const violationsOf = (operation: string, member: string): readonly Violation[] => violations[`${operation} ${member}`] ?? violations[member] ?? [];
+  const members = (operation: string): [string, z.ZodType][] => Object.entries(shapeOf(operationOf(app, operation).contract.input));
+  const isRequired = (schema: z.ZodType): boolean => !schema.safeParse(undefined).success;
+  /** An input with every required member and nothing else. */
+  const least = (operation: string): Input => Object.fromEntries(members(operation).filter(([, schema]) => isRequired(schema)).map(([name]) => [name, valid[name]]));
+
+  /** Calls as root, on the face that can carry anything: a path has no place for an empty or an absent name. */
+  async function refused(operation: string, input: Input, message: string): Promise<void> {
+    const [face = 'rest'] = facesOf(operationOf(app, operation));
+    const effect = await effectOf(app, () => call(app, face, { operation, keys: app.root, input }));
+    expectRefused(effect, { code: 'ValidationError', status: 400, message }, operation);
+  }
+
+  /** One violated constraint in AWS's words: STS says the value, IAM does not. */
+  function inWords(operation: string, member: string, [value, constraint]: Violation): string {
+    const isSts = operationOf(app, operation).contract.aws === 'sts';
+    const shown = !isSts ? '' : value === undefined ? ' null' : ` '${typeof value === 'object' ? '' : String(value)}'`;
+    return `Value${shown} at '${camelCase(member)}' failed to satisfy constraint: Member must ${constraint}`;
+  }
+
+  it('is refused for each constraint of each member of each operation', async () => {
+    for (const { name } of registry(app)) {
+      for (const [member] of members(name)) {
+        for (const violation of violationsOf(name, member)) {
+          await refused(name, { ...least(name), [member]: violation[0] }, `1 validation error detected: ${inWords(name, member, violation)}`);
+        }
+      }
+    }
+  }, 120_000);
+
+  it('is refused for each member that is missing', async () => {
+    for (const { name } of registry(app)) {
+      for (const [member] of members(name).filter(([, schema]) => isRequired(schema))) {
+        const { [member]: _, ...rest } = least(name);
+        if (facesOf(operationOf(app, name)).length === 1 && operationOf(app, name).contract.rest.includes(`{${member}}`)) continue;
+        await refused(name, rest, `1 validation error detected: ${inWords(name, member, [undefined, 'not be null'])}`);
+      }
+    }
+  });
+
+  it('is refused for all of them at once, in the order of the members', async () => {
+    for (const { name } of registry(app)) {
+      const violated = members(name).flatMap(([member]) => violationsOf(name, member).slice(0, 1).map((violation) => [member, violation] as const));
+      if (violated.length < 2) continue;
+      const input = { ...least(name), ...Object.fromEntries(violated.map(([member, [value]]) => [member, value])) };
+      const texts = violated.map(([member, violation]) => inWords(name, member, violation));
+      await refused(name, input, `${String(texts.length)} validation errors detected: ${texts.join('; ')}`);
+    }
+  });
+
+  it('is refused for several constraints of one member', async () => {
+    const value = '!'.repeat(65);
+    const message = `2 validation errors detected: Value '${value}' at 'roleSessionName' failed to satisfy constraint: Member must have length less than or equal to 64; Value '${value}' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*`;
+    await refused('AssumeRole', { ...least('AssumeRole'), RoleSessionName: value }, message);
+  });
+
+  it('has a row here for every member of every operation', () => {
+    const missing = registry(app).flatMap(({ name }) => members(name).filter(([member]) => violationsOf(name, member).length === 0 && !(member in unworded)).map(([member]) => `${name} ${member}`));
+    expect(missing).toEqual([]);
+  });
+
+  it.each(Object.entries(unworded))('is refused for the time %s: %s', async (member, value) => {
+    const { result } = await effectOf(app, () => call(app, 'rest', { operation: 'ListAuditEvents', keys: app.root, input: { [member]: value } }));
+    expect(result).toMatchObject({ status: 400, code: 'ValidationError', message: expect.stringMatching(new RegExp(`^1 validation error detected: Value at '${camelCase(member)}' `)) });
+  });
+
+  const charset = 'It must contain only alphanumeric characters and/or the following: +=,.@_-';
+  const path = 'It must begin and end with / and contain only alphanumeric characters and/or / characters.';
+  const prefix = 'It must begin with the / character and contain only alphanumeric characters and/or / characters.';
+  const ascii = 'It must contain only printable ASCII characters.';
+  const sentences: [string, string, string[], string][] = [
+    ['CreateUser', 'UserName', ['a b', 'a/b', 'caf\u00e9', 'a\u0000', 'a\n', '<b>', "a'b", 'a*'], charset],
+    ['GetUser', 'UserName', ['a b', '..%2f'], charset],
+    ['CreateRole', 'RoleName', ['a b', 'a:b'], charset],
+    ['DeleteRole', 'RoleName', ['a b'], charset],
+    ['PutRolePolicy', 'PolicyName', ['a b', 'a/b'], charset],
+    ['CreateUser', 'Path', ['a', '/a', 'a/', '/a b/', '/\u00e4/', '/a\n/'], path],
+    ['CreateRole', 'Path', ['a'], path],
+    ['ListUsers', 'PathPrefix', ['a', '/a b', '/\u00e4', '/\u0000'], prefix],
+    ['ListRoles', 'PathPrefix', ['a'], prefix],
+    ['CreateRole', 'AssumeRolePolicyDocument', ['\u20ac', '\u0000', '\u0001'], ascii],
+    ['UpdateAssumeRolePolicy', 'PolicyDocument', ['\u20ac'], ascii],
+    ['PutUserPolicy', 'PolicyDocument', ['\u20ac'], ascii],
+  ];
+  it.each(sentences)('is refused with a sentence where %s is given a %s of other characters', async (operation, member, values, rule) => {
+    for (const value of values) await refused(operation, { ...least(operation), [member]: value }, `The specified value for ${camelCase(member)} is invalid. ${rule}`);
+  });
+
+  it('is refused for its constraints before its characters', async () => {
+    await refused('CreateUser', { UserName: 'a b', Path: '' }, "1 validation error detected: Value at 'path' failed to satisfy constraint: Member must have length greater than or equal to 1");
+  });
+
+  it('is refused for members of list entries by their place, counted from one', async () => {
+    const Tags = [{ Key: 'a', Value: 'b' }, { Key: '', Value: 'b' }, { Key: 'c!', Value: 'x'.repeat(257) }];
+    const at = (place: string, constraint: string): string => `Value at 'tags.${place}' failed to satisfy constraint: Member must ${constraint}`;
+    const texts = [
+      at('2.member.key', 'have length greater than or equal to 1'),
+      at('3.member.key', 'satisfy regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+'),
+      at('3.member.value', 'have length less than or equal to 256'),
+    ];
+    await refused('CreateUser', { UserName: 'name', Tags }, `3 validation errors detected: ${texts.join('; ')}`);
+  });
+
+  it('is judged in characters of UTF-16, as its bounds are, and letters of every script are letters', async () => {
+    const keys = app.root;
+    const created = await call(app, 'query', { operation: 'CreateUser', keys, input: { UserName: 'scripts', Tags: [{ Key: '\u5b57'.repeat(128), Value: '\u00e4\u05d0 \u0663' }] } });
+    expect(created.code).toBeUndefined();
+  });
+
+  it('is echoed by STS in part where it is very long, and never by IAM', async () => {
+    const hostile = `<${'y'.repeat(100_000)}`;
+    const sts = await call(app, 'query', { operation: 'AssumeRole', keys: app.root, input: { ...least('AssumeRole'), RoleSessionName: hostile } });
+    expect(sts.message?.length).toBeLessThan(10_000);
+    const iam = await call(app, 'query', { operation: 'CreateUser', keys: app.root, input: { UserName: hostile } });
+    expect(iam.message).not.toContain('yyy');
+  });
+});
+
+describe('a sensitive member', () => {
+  const contract = contractOf({
+    summary: 'Take a secret.',
+    aws: 'sts',
+    rest: 'POST /v1/secrets',
+    effect: 'read',
+    input: z.object({ Name: z.string().max(3), Code: sensitive(z.string().length(6)), Inner: z.object({ Token: sensitive(z.string().max(3), 'sha256') }).optional() }),
+    output: z.object({}),
+    errors: [],
+    access: { caller: 'any', because: 'it is a test' },
+  });
+
+  it('is never echoed, although others are', () => {
+    const refusal = (input: unknown): ApiError => {
+      try {
+        parseInput(contract, input);
+      } catch (error) {
+        if (error instanceof ApiError) return error;
+      }
+      throw new Error('the input was accepted');
+    };
+    const { message } = refusal({ Name: 'named', Code: 'secret-code', Inner: { Token: 'secret-token' } });
+    expect(message).toContain("Value 'named' at 'name'");
+    expect(message).toContain("Value at 'code'");
+    expect(message).toContain("Value at 'inner.token'");
+    expect(message).not.toContain('secret');
+  });
+});

@@ -1,0 +1,140 @@
+import { TestApp, type Answer, type Keys } from '../support/app.js';
+import { cut, until } from '../support/outage.js';
+import { allows, trusts, World, type Role, type User } from '../support/world.js';
+
+const STS = { Version: '2011-06-15' };
+const IAM = { Version: '2010-05-08' };
+
+let a: TestApp;
+let b: TestApp;
+let world: World;
+
+/** What a call comes to: `ok`, or its error code. */
+function outcome(answer: Answer): string {
+  return answer.status === 200 ? 'ok' : (/<Code>(\w+)<\/Code>/.exec(answer.text)?.[1] ?? answer.text);
+}
+
+const identity = (keys: Keys) => async (node: TestApp): Promise<string> => outcome(await node.query(keys, { ...STS, Action: 'GetCallerIdentity' }));
+const listUsers = (keys: Keys) => async (node: TestApp): Promise<string> => outcome(await node.query(keys, { ...IAM, Action: 'ListUsers' }));
+const assume = (keys: Keys, arn: string) => async (node: TestApp): Promise<string> => outcome(await node.query(keys, { ...STS, Action: 'AssumeRole', RoleArn: arn, RoleSessionName: 'ci' }));
+
+/** A change by root on the first node. */
+async function change(Action: string, form: Record<string, string>): Promise<void> {
+  const answer = await a.query(a.root, { ...IAM, Action, ...form });
+  if (answer.status !== 200) throw new Error(answer.text);
+}
+
+interface Case {
+  readonly ask: (node: TestApp) => Promise<string>;
+  /** The first is what is answered before anything is changed. */
+  readonly answers: readonly string[];
+  readonly changes: readonly (() => Promise<void>)[];
+}
+
+const document = (value: object): { PolicyDocument: string } => ({ PolicyDocument: JSON.stringify(value) });
+
+async function userAndRole(name: string, more: { policy?: object } = {}): Promise<{ user: User; role: Role; session: Keys }> {
+  const user = await world.user(name);
+  const role = await world.role(name, trusts(user.arn), { ...(more.policy === undefined ? {} : { policy: more.policy as never }) });
+  return { user, role, session: await world.session(user, role) };
+}
+
+const cases: [what: string, prepare: (name: string) => Promise<Case>][] = [
+  ['an access key that is made inactive, active and inactive again', async (name) => {
+    const user = await world.user(name);
+    const status = (Status: string) => (): Promise<void> => change('UpdateAccessKey', { UserName: name, AccessKeyId: user.accessKeyId, Status });
+    return { ask: identity(user), answers: ['ok', 'InvalidClientTokenId', 'ok', 'InvalidClientTokenId'], changes: ['Inactive', 'Active', 'Inactive'].map(status) };
+  }],
+  ['an access key that is deleted', async (name) => {
+    const user = await world.user(name);
+    return { ask: identity(user), answers: ['ok', 'InvalidClientTokenId'], changes: [() => change('DeleteAccessKey', { UserName: name, AccessKeyId: user.accessKeyId })] };
+  }],
+  ['the sessions of a role that is deleted, and made anew under its name', async (name) => {
+    const { session, user } = await userAndRole(name);
+    const AssumeRolePolicyDocument = JSON.stringify(trusts(user.arn));
+    return { ask: identity(session), answers: ['ok', 'ExpiredToken', 'ExpiredToken'], changes: [() => change('DeleteRole', { RoleName: name }), () => change('CreateRole', { RoleName: name, AssumeRolePolicyDocument })] };
+  }],
+  ['a trust policy that is changed there and back', async (name) => {
+    const { user, role } = await userAndRole(name);
+    const trust = (value: object) => (): Promise<void> => change('UpdateAssumeRolePolicy', { RoleName: name, ...document(value) });
+    return { ask: assume(user, role.arn), answers: ['ok', 'AccessDenied', 'ok'], changes: [trust(trusts({ Service: 'ec2.amazonaws.com' })), trust(trusts(user.arn))] };
+  }],
+  ['a role that does not exist yet, exists, and is deleted', async (name) => {
+    const user = await world.user(name);
+    const AssumeRolePolicyDocument = JSON.stringify(trusts(user.arn));
+    return {
+      ask: assume(user, `arn:aws:iam::${a.root.account}:role/${name}`),
+      answers: ['AccessDenied', 'ok', 'AccessDenied'],
+      changes: [() => change('CreateRole', { RoleName: name, AssumeRolePolicyDocument }), () => change('DeleteRole', { RoleName: name })],
+    };
+  }],
+  ['the policy of a user that is put, replaced and deleted', async (name) => {
+    const user = await world.user(name);
+    const put = (value: object) => (): Promise<void> => change('PutUserPolicy', { UserName: name, PolicyName: 'p', ...document(value) });
+    return { ask: listUsers(user), answers: ['AccessDenied', 'ok', 'AccessDenied', 'ok', 'AccessDenied'], changes: [put(allows('iam:*')), put(allows('sts:*')), put(allows('*')), () => change('DeleteUserPolicy', { UserName: name, PolicyName: 'p' })] };
+  }],
+  ['the policy of a role whose session goes on', async (name) => {
+    const { session } = await userAndRole(name);
+    return { ask: listUsers(session), answers: ['AccessDenied', 'ok', 'AccessDenied'], changes: [() => change('PutRolePolicy', { RoleName: name, PolicyName: 'p', ...document(allows('iam:*')) }), () => change('DeleteRolePolicy', { RoleName: name, PolicyName: 'p' })] };
+  }],
+];
+
+beforeAll(async () => {
+  a = await TestApp.boot();
+  b = await TestApp.boot({ beside: a });
+  world = new World(a);
+});
+afterAll(async () => {
+  await b.close();
+  await a.close();
+});
+
+let count = 0;
+const circumstances: [what: string, before: () => Promise<void>][] = [
+  ['while notices come', () => Promise.resolve()],
+  ['while listeners are cut', () => cut(a.database, 'stint notices')],
+];
+
+describe.each(circumstances)('%s', (_, before) => {
+  it.each(cases)('the other node follows, and this one at once: %s', async (_what, prepare) => {
+    count += 1;
+    const { ask, answers: [first = '', ...rest], changes } = await prepare(`n${count}`);
+    // Asked twice, so that both nodes remember what they need.
+    for (const node of [a, b, a, b]) expect(await ask(node)).toBe(first);
+    for (const [index, made] of changes.entries()) {
+      await before();
+      await made();
+      expect(await ask(a)).toBe(rest[index]);
+      await until(`the other node answers ${rest[index] ?? ''}`, async () => (await ask(b)) === rest[index]);
+    }
+    // And it stays so.
+    for (const node of [a, b]) expect(await ask(node)).toBe(rest.at(-1));
+  });
+});
+
+describe('each node', () => {
+  it('opens the sessions of the other', async () => {
+    const { user, role } = await userAndRole('crossing');
+    for (const [issuing, asked] of [[a, b], [b, a]] as const) {
+      const session = await new World(issuing).session(user, role);
+      expect(await identity(session)(asked)).toBe('ok');
+    }
+  });
+
+  it('records its calls in the one log', async () => {
+    const user = await world.user('logged');
+    const events = await a.recordedBy(async () => {
+      for (const node of [a, b]) await identity(user)(node);
+      await b.running.kernel.ledger.flush();
+    });
+    expect(events.map((event) => event.event_name)).toEqual(['GetCallerIdentity', 'GetCallerIdentity']);
+  });
+
+  it('goes on when the other stops', async () => {
+    const user = await world.user('survivor');
+    const third = await TestApp.boot({ beside: a });
+    expect(await identity(user)(third)).toBe('ok');
+    await third.close();
+    expect([await identity(user)(a), await identity(user)(b)]).toEqual(['ok', 'ok']);
+  });
+});
