@@ -61,7 +61,7 @@ function statements(policy, isLast) {
 
 /** A trust policy of 10 kB with 200 principals; the caller's role is the last of them. */
 function trustDocument() {
-  const names = Array.from({ length: 199 }, (_, index) => `arn:aws:iam::${ACCOUNT}:user/u-${index}`);
+  const names = Array.from({ length: 199 }, (_, index) => `arn:aws:iam::${ACCOUNT}:user/teams/u-${1000 + index}`);
   return { Version: VERSION, Statement: { Effect: 'Allow', Action: 'sts:AssumeRole', Principal: { AWS: [...names, facts.principalArn] } } };
 }
 

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { evaluateCondition, evaluateConditions, operatorRows, operators } from '../../src/domain/policy/conditions.js';
-import type { Condition } from '../../src/domain/policy/conditions.js';
-import type { ContextValue } from '../../src/domain/policy/match.js';
+import { compileCondition, type Condition } from '../../src/domain/policy/conditions.js';
+import { operatorRows, operators } from '../../src/domain/policy/operators.js';
+import type { ContextValue } from '../../src/domain/policy/pattern.js';
+import { fitsConditions, questionOf, statementsOf } from '../../src/domain/policy/statement.js';
+import type { Truth } from '../../src/domain/policy/truth.js';
 
 const read = (name: string): unknown => JSON.parse(readFileSync(join('test', 'vectors', 'policy', name), 'utf8'));
 
@@ -23,7 +25,7 @@ interface Comparison {
 
 const holds = (condition: Condition, actual?: ContextValue, variables = true): boolean | null => {
   const context = new Map(actual === undefined ? [] : [['aws:key', actual] as const]);
-  return evaluateCondition(condition, { context, variables }) ?? null;
+  return compileCondition(condition, variables)(context) ?? null;
 };
 
 /** `ForAnyValue IfExists hit+miss` → the operator's name and the request's values. */
@@ -108,19 +110,24 @@ describe('the table', () => {
 });
 
 describe('a Condition block', () => {
-  const scope = { context: new Map([['a', 'x']]), variables: true };
+  const principal = { kind: 'root', account: '1', arn: 'a', principalArn: 'a', uniqueId: '1' } as const;
+  const question = questionOf({ principal, action: 'a:b', resource: '*', resourceAccount: '1', context: new Map([['a', 'x']]) });
+  const evaluateConditions = (conditions: readonly Condition[]): Truth => {
+    const [statement] = statementsOf({ version: '2012-10-17', statements: [{ effect: 'Allow', conditions }] });
+    return fitsConditions(statement!, question);
+  };
   const test = (value: string): Condition => ({ operator: 'StringEquals', key: 'a', values: [value] });
   const unknown: Condition = { operator: 'Unknown', key: 'a', values: ['x'] };
 
   it('holds where all of its tests do', () => {
-    expect(evaluateConditions([], scope)).toBe(true);
-    expect(evaluateConditions([test('x'), test('x')], scope)).toBe(true);
-    expect(evaluateConditions([test('x'), test('y')], scope)).toBe(false);
+    expect(evaluateConditions([])).toBe(true);
+    expect(evaluateConditions([test('x'), test('x')])).toBe(true);
+    expect(evaluateConditions([test('x'), test('y')])).toBe(false);
   });
 
   it('is undecided where one test is, unless another fails', () => {
-    expect(evaluateConditions([test('x'), unknown], scope)).toBeUndefined();
-    expect(evaluateConditions([unknown, test('y')], scope)).toBe(false);
+    expect(evaluateConditions([test('x'), unknown])).toBeUndefined();
+    expect(evaluateConditions([unknown, test('y')])).toBe(false);
   });
 });
 

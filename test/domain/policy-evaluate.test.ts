@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseIdentityPolicy, parseTrustPolicy } from '../../src/domain/policy/document.js';
+import { parseControlPolicy, parseIdentityPolicy, parseResourcePolicy, parseTrustPolicy, type PolicyDocument } from '../../src/domain/policy/document.js';
 import { evaluate } from '../../src/domain/policy/evaluate.js';
-import type { ContextValue, Decision, NamedPolicy, PolicySet, PrincipalFacts } from '../../src/domain/policy/evaluate.js';
+import type { ContextValue, Decision, NamedPolicy, PolicySet, PrincipalFacts, TrustPolicy } from '../../src/domain/policy/evaluate.js';
 
 const folder = join('test', 'vectors', 'policy');
 const read = (...path: string[]): unknown => JSON.parse(readFileSync(join(folder, ...path), 'utf8'));
@@ -13,10 +13,12 @@ interface Policies {
   readonly identity: readonly object[];
   readonly boundary?: object;
   readonly session?: readonly object[];
+  readonly scopedDown?: readonly (readonly object[])[];
   readonly trust?: object;
+  readonly resource?: object;
   readonly principalIds?: Readonly<Record<string, string>>;
   readonly serviceControl?: readonly object[];
-  readonly resourceControl?: readonly object[];
+  readonly resourceControl?: readonly { readonly Statement: readonly object[] }[];
 }
 
 interface Vector {
@@ -36,26 +38,29 @@ const named = (document: object, index: number): NamedPolicy => ({
 });
 
 /** Resource control policies are written without `"Principal": "*"` in the vectors. */
-function forEverybody({ id, document }: NamedPolicy): NamedPolicy {
-  const principals = [{ type: 'AWS', value: '*' }] as const;
-  return { id, document: { ...document, statements: document.statements.map((one) => ({ ...one, principals })) } };
+function forEverybody(document: { readonly Statement: readonly object[] }, index: number): NamedPolicy {
+  const Statement = document.Statement.map((one) => ({ ...one, Principal: '*' }));
+  return { id: String(index), document: parseControlPolicy(JSON.stringify({ ...document, Statement }), 'resourceControl') };
 }
 
 function policySet(policies: Policies): PolicySet {
-  const { identity, boundary, session, trust, principalIds, serviceControl, resourceControl } = policies;
+  const { identity, boundary, session, scopedDown, trust, resource, principalIds, serviceControl, resourceControl } = policies;
+  const owned = (document: object, parse: (text: string) => PolicyDocument): TrustPolicy => ({
+    id: '0',
+    document: parse(JSON.stringify(document)),
+    principalIds: principalIds ? new Map(Object.entries(principalIds)) : savedIds,
+  });
   return {
     identity: identity.map(named),
     ...(boundary && { boundary: named(boundary, 0) }),
     ...(session && { session: session.map(named) }),
-    ...(serviceControl && { serviceControl: serviceControl.map(named) }),
-    ...(resourceControl && { resourceControl: resourceControl.map(named).map(forEverybody) }),
-    ...(trust && {
-      trust: {
-        id: '0',
-        document: parseTrustPolicy(JSON.stringify(trust)),
-        principalIds: principalIds ? new Map(Object.entries(principalIds)) : savedIds,
-      },
+    ...(scopedDown && {
+      scopedDown: scopedDown.map((list, level) => list.map((one, index) => ({ ...named(one, index), id: `${level}.${index}` }))),
     }),
+    ...(serviceControl && { serviceControl: serviceControl.map(named) }),
+    ...(resourceControl && { resourceControl: resourceControl.map(forEverybody) }),
+    ...(trust && { trust: owned(trust, parseTrustPolicy) }),
+    ...(resource && { resource: owned(resource, parseResourcePolicy) }),
   };
 }
 

@@ -1,70 +1,8 @@
 import fc from 'fast-check';
-import type { Condition, PolicyDocument, Statement } from '../../src/domain/policy/document.js';
+import type { Statement } from '../../src/domain/policy/document.js';
 import { evaluate } from '../../src/domain/policy/evaluate.js';
-import type { NamedPolicy, PolicySet, PrincipalFacts, Request, TrustPolicy } from '../../src/domain/policy/evaluate.js';
-
-const account = '111111111111';
-const stranger = '222222222222';
-const role = `arn:aws:iam::${account}:role/r`;
-const user = `arn:aws:iam::${account}:user/u`;
-const userFacts: PrincipalFacts = { kind: 'user', account, arn: user, principalArn: user, uniqueId: 'AIDAU' };
-const sessionArn = `arn:aws:sts::${account}:assumed-role/d/s`;
-const sessionFacts: PrincipalFacts = {
-  ...{ kind: 'assumed-role', account, arn: sessionArn },
-  ...{ principalArn: `arn:aws:iam::${account}:role/d`, uniqueId: 'AROAD' },
-};
-const federatedArn = `arn:aws:sts::${account}:federated-user/f`;
-const federatedFacts: PrincipalFacts = {
-  ...{ kind: 'federated-user', account, arn: federatedArn },
-  ...{ principalArn: federatedArn, uniqueId: 'AIDAU' },
-};
-const rootArn = `arn:aws:iam::${account}:root`;
-const rootFacts: PrincipalFacts = { kind: 'root', account, arn: rootArn, principalArn: rootArn, uniqueId: account };
-
-const conditions: fc.Arbitrary<Condition> = fc.record({
-  operator: fc.constantFrom('StringEquals', 'StringNotEquals', 'StringLikeIfExists', 'ForAllValues:StringEquals', 'NumericLessThan', 'Null', 'Unknown'),
-  key: fc.constantFrom('k', 'L', 'constructor'),
-  values: fc.array(fc.constantFrom('x', 'y', '5', 'true', '${k}', '${broken'), { maxLength: 2 }),
-});
-const actions = fc.array(fc.constantFrom('*', 'sts:*', 'sts:AssumeRole', 'iam:Get*'), { minLength: 1, maxLength: 2 });
-const resources = fc.array(fc.constantFrom('*', role, `arn:aws:iam::${account}:role/\${k}`, 'arn:aws:iam', user), { minLength: 1, maxLength: 2 });
-const effect = fc.constantFrom('Allow' as const, 'Allow' as const, 'Deny' as const);
-const tests = fc.array(conditions, { maxLength: 1 });
-const identityStatement: fc.Arbitrary<Statement> = fc.oneof(
-  fc.record({ effect, actions, resources, conditions: tests }),
-  fc.record({ effect, notActions: actions, notResources: resources, conditions: tests }),
-);
-const principals = fc.array(
-  fc.record({
-    type: fc.constantFrom('AWS' as const, 'Service' as const),
-    value: fc.constantFrom('*', account, stranger, user, sessionArn, federatedArn, 'AIDAU', 'AROAD', 'nonsense'),
-  }),
-  { minLength: 1, maxLength: 2 },
-);
-const trustStatement: fc.Arbitrary<Statement> = fc.record({ effect, actions, principals, conditions: tests });
-
-const documentOf = (statements: fc.Arbitrary<Statement>): fc.Arbitrary<PolicyDocument> =>
-  fc.record({ version: fc.constantFrom('2012-10-17' as const, '2008-10-17' as const), statements: fc.array(statements, { maxLength: 3 }) });
-const policy: fc.Arbitrary<NamedPolicy> = fc.record({ id: fc.constant('p'), document: documentOf(identityStatement) });
-const several = fc.array(policy, { maxLength: 2 });
-const trust: fc.Arbitrary<TrustPolicy> = fc.record({
-  id: fc.constant('t'),
-  document: documentOf(trustStatement),
-  principalIds: fc.constant(new Map([[user, 'AIDAU']])),
-});
-const policySets: fc.Arbitrary<PolicySet> = fc.record(
-  { identity: several, boundary: policy, session: several, trust, serviceControl: several },
-  { requiredKeys: ['identity'] },
-);
-const requests: fc.Arbitrary<Request> = fc.record({
-  principal: fc.constantFrom(userFacts, sessionFacts, federatedFacts, rootFacts),
-  action: fc.constantFrom('sts:AssumeRole', 'iam:GetUser'),
-  resource: fc.constantFrom(role, user, '*'),
-  resourceAccount: fc.constantFrom(account, account, account, stranger),
-  context: fc
-    .dictionary(fc.constantFrom('k', 'l'), fc.constantFrom('x', '5', 'r', ['x', 'y'], []), { maxKeys: 2 })
-    .map((found) => new Map(Object.entries(found))),
-});
+import type { NamedPolicy, PolicySet, Request } from '../../src/domain/policy/evaluate.js';
+import { account, identityStatement, policySets, requests, trustStatement, userFacts } from './policy-arbitraries.js';
 
 const check = (law: (request: Request, policies: PolicySet) => void): void => {
   fc.assert(fc.property(requests, policySets, law), { numRuns: 3000 });
@@ -73,6 +11,8 @@ const everything: NamedPolicy = {
   id: 'all',
   document: { version: '2012-10-17', statements: [{ effect: 'Allow', actions: ['*'], resources: ['*'], conditions: [] }] },
 };
+
+const nothing = { version: '2012-10-17', statements: [] } as const;
 
 describe('adding a Deny', () => {
   it('never widens, wherever it is added', () => {
@@ -83,12 +23,14 @@ describe('adding a Deny', () => {
           return { ...named, document: { version, statements: [...statements, { ...statement, effect: 'Deny' }] } };
         };
         const before = evaluate(request, policies).allowed;
-        const { identity, boundary, session, trust: trusted } = policies;
+        const { identity, boundary, session, trust: trusted, resource, scopedDown } = policies;
         const variants: PolicySet[] = [
           { ...policies, identity: [...identity, deny({ ...everything, document: { ...everything.document, statements: [] } }, one)] },
           ...(boundary ? [{ ...policies, boundary: deny(boundary, one) }] : []),
           ...(session ? [{ ...policies, session: session.map((named) => deny(named, one)) }] : []),
           ...(trusted ? [{ ...policies, trust: { ...trusted, ...deny(trusted, other) } }] : []),
+          ...(resource ? [{ ...policies, resource: { ...resource, ...deny(resource, { ...other, resources: ['*'] }) } }] : []),
+          ...(scopedDown ? [{ ...policies, scopedDown: scopedDown.map((list) => list.map((named) => deny(named, one))) }] : []),
         ];
         for (const variant of variants) expect(!before && evaluate(request, variant).allowed).toBe(false);
       }),
@@ -98,10 +40,10 @@ describe('adding a Deny', () => {
 });
 
 describe('what is allowed', () => {
-  it('is allowed by the session policies and by the boundary alone, unless a trust policy grants it', () => {
+  it('is allowed by the session policies and by the boundary alone, unless the resource grants it', () => {
     check((request, policies) => {
-      const { trust: trusted, boundary, session } = policies;
-      if (trusted !== undefined || !evaluate(request, policies).allowed) return;
+      const { trust: trusted, resource, boundary, session } = policies;
+      if ((trusted ?? resource) !== undefined || !evaluate(request, policies).allowed) return;
       for (const layer of [boundary && [boundary], session]) {
         const alone = { ...request, principal: userFacts };
         if (layer !== undefined) expect(evaluate(alone, { identity: layer }).allowed).toBe(true);
@@ -109,9 +51,9 @@ describe('what is allowed', () => {
     });
   });
 
-  it('is allowed by the identity policies alone, unless a trust policy grants it or root asks', () => {
+  it('is allowed by the identity policies alone, unless the resource grants it or root asks', () => {
     check((request, policies) => {
-      if (policies.trust !== undefined || request.principal.kind === 'root' || !evaluate(request, policies).allowed) return;
+      if ((policies.trust ?? policies.resource) !== undefined || request.principal.kind === 'root' || !evaluate(request, policies).allowed) return;
       expect(evaluate({ ...request, principal: userFacts }, { identity: policies.identity }).allowed).toBe(true);
     });
   });
@@ -121,6 +63,26 @@ describe('what is allowed', () => {
       if (trusted === undefined || !evaluate(request, { ...rest, trust: trusted }).allowed) return;
       expect(evaluate(request, { identity: [everything], session: [everything], trust: trusted }).allowed).toBe(true);
       expect(trusted.document.statements.some((statement) => statement.effect === 'Allow')).toBe(true);
+    });
+  });
+
+  it('is allowed by every policy set that scopes the session down, whatever grants it', () => {
+    check((request, policies) => {
+      if (!evaluate(request, policies).allowed) return;
+      for (const layer of policies.scopedDown ?? []) {
+        const alone: Request = { ...request, principal: userFacts, resourceAccount: account };
+        expect(evaluate(alone, { identity: layer }).allowed).toBe(true);
+      }
+    });
+  });
+
+  it('is allowed by the identity policies or by the resource', () => {
+    check((request, policies) => {
+      const { resource, identity } = policies;
+      if (resource === undefined || request.principal.kind === 'root' || !evaluate(request, policies).allowed) return;
+      const byIdentity = evaluate({ ...request, principal: userFacts, resourceAccount: account }, { identity }).allowed;
+      const byResource = evaluate(request, { identity: [everything], session: [everything], resource: { ...resource, document: { ...resource.document } } });
+      expect(byIdentity || byResource.statements.some(({ policyType }) => policyType === 'resource')).toBe(true);
     });
   });
 
@@ -147,8 +109,8 @@ describe('what is allowed', () => {
 
 describe('taking a layer away', () => {
   it('never narrows where the layer only limits', () => {
-    check((request, { boundary, serviceControl, ...policies }) => {
-      const full: PolicySet = { ...policies, ...(boundary && { boundary }), ...(serviceControl && { serviceControl }) };
+    check((request, { boundary, serviceControl, scopedDown, ...policies }) => {
+      const full: PolicySet = { ...policies, ...(boundary && { boundary }), ...(serviceControl && { serviceControl }), ...(scopedDown && { scopedDown }) };
       if (evaluate(request, full).allowed) expect(evaluate(request, policies).allowed).toBe(true);
     });
   });
@@ -158,10 +120,22 @@ describe('across accounts', () => {
   it('both sides are needed, whoever asks', () => {
     check((request, policies) => {
       if (request.resourceAccount === account) return;
-      const { trust: trusted, ...rest } = policies;
+      const { trust: trusted, resource, ...rest } = policies;
       expect(evaluate(request, rest).allowed).toBe(false);
-      if (request.principal.kind === 'root' || trusted === undefined) return;
-      expect(evaluate(request, { ...rest, trust: trusted, identity: [] }).allowed).toBe(false);
+      if (request.principal.kind === 'root') return;
+      expect(evaluate(request, { ...policies, identity: [] }).allowed).toBe(false);
+      if (!evaluate(request, policies).allowed) return;
+      expect(evaluate(request, { ...policies, ...(trusted && { trust: { ...trusted, document: nothing } }), ...(resource && { resource: { ...resource, document: nothing } }) }).allowed).toBe(false);
+    });
+  });
+});
+
+describe('a resource policy', () => {
+  it('without a Deny never takes away what the identity policies give within the account', () => {
+    check((request, { resource, trust, ...policies }) => {
+      if (resource === undefined || trust !== undefined || request.resourceAccount !== account) return;
+      const document = { ...resource.document, statements: resource.document.statements.filter(({ effect }) => effect === 'Allow') };
+      if (evaluate(request, policies).allowed) expect(evaluate(request, { ...policies, resource: { ...resource, document } }).allowed).toBe(true);
     });
   });
 });

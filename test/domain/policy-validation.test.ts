@@ -6,7 +6,9 @@ import {
   awsPrincipals,
   isPolicyText,
   malformed,
+  parseControlPolicy,
   parseIdentityPolicy,
+  parseResourcePolicy,
   parseTrustPolicy,
   policySize,
 } from '../../src/domain/policy/document.js';
@@ -91,6 +93,41 @@ describe('trust policies', () => {
   });
 });
 
+describe('resource policies', () => {
+  it.each(vectors('resource'))('$name', ({ document, text, error }) => {
+    expect(refusal(parseResourcePolicy, text ?? JSON.stringify(document))).toBe(error);
+  });
+
+  it('keep their principals, actions and resources', () => {
+    const statements = [
+      { Effect: 'Allow', Principal: '*', Action: 'sqs:SendMessage', Resource: '*' },
+      { Sid: 'd', Effect: 'Deny', NotPrincipal: { AWS: '111111111111', Service: ['ec2.amazonaws.com'] }, NotAction: 'sqs:*', NotResource: ['arn:aws:sqs:::x'] },
+    ];
+    expect(parseResourcePolicy(JSON.stringify({ Id: 'i', Statement: statements }))).toEqual({
+      version: '2008-10-17',
+      id: 'i',
+      statements: [
+        { effect: 'Allow', actions: ['sqs:SendMessage'], resources: ['*'], principals: [{ type: 'AWS', value: '*' }], conditions: [] },
+        {
+          sid: 'd',
+          effect: 'Deny',
+          notActions: ['sqs:*'],
+          notResources: ['arn:aws:sqs:::x'],
+          notPrincipals: [{ type: 'AWS', value: '111111111111' }, { type: 'Service', value: 'ec2.amazonaws.com' }],
+          conditions: [],
+        },
+      ],
+    });
+    expect(parseResourcePolicy(JSON.stringify({ Version: '2012-10-17', Statement: statements })).version).toBe('2012-10-17');
+  });
+});
+
+describe('control policies', () => {
+  it.each(vectors('control') as (Vector & { readonly type: 'serviceControl' | 'resourceControl' })[])('$name', ({ document, type, error }) => {
+    expect(refusal((text) => parseControlPolicy(text, type), JSON.stringify(document))).toBe(error);
+  });
+});
+
 describe('texts', () => {
   it('counts characters without white space, in and between the tokens', () => {
     expect(policySize(' {"a b":\t"c\r\n"} ')).toBe('{"ab":"c"}'.length);
@@ -116,6 +153,7 @@ const nearly = fc.record(
 describe.each([
   ['identity', parseIdentityPolicy],
   ['trust', parseTrustPolicy],
+  ['resource', parseResourcePolicy],
 ] as const)('the %s parser', (_, parse) => {
   it('refuses any text with the one error it has', () => {
     fc.assert(fc.property(anyText, (text) => void refusal(parse, text)));

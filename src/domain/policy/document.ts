@@ -4,6 +4,7 @@ export type { Condition } from './conditions.js';
 export { isPolicyText, malformed } from './grammar.js';
 export type { PolicyDocument, PrincipalEntry, Principals, PrincipalType, Statement } from './grammar.js';
 export { parseIdentityPolicy } from './identity.js';
+export { parseControlPolicy, parseResourcePolicy } from './resource-policy.js';
 export { parseTrustPolicy } from './trust.js';
 
 /** How many characters of a document count against its quota: white space does not (policy-language §8). */

@@ -1,12 +1,22 @@
 import { parseArn } from '../arn.js';
-import { evaluateConditions } from './conditions.js';
 import type { PolicyDocument, Statement } from './document.js';
 import { strongest, type Reach } from './principals.js';
-import { fitsAction, fitsPrincipal, fitsResource, type Request, type StatementScope } from './statement.js';
-import { and, type Truth } from './truth.js';
+import {
+  fitsAction,
+  fitsConditions,
+  fitsPrincipal,
+  fitsResource,
+  questionOf,
+  statementsOf,
+  type CompiledStatement,
+  type Question,
+  type Request,
+  type StatementScope,
+} from './statement.js';
+import type { Truth } from './truth.js';
 import { isTrustAction } from './trust.js';
 
-export type { Context, ContextValue } from './match.js';
+export type { Context, ContextValue } from './pattern.js';
 export type { PrincipalFacts } from './principals.js';
 export type { Request } from './statement.js';
 
@@ -16,7 +26,7 @@ export interface NamedPolicy {
   readonly document: PolicyDocument;
 }
 
-/** A role's trust policy. */
+/** The policy of a resource; a role's is its trust policy. */
 export interface TrustPolicy extends NamedPolicy {
   /** Principal ARN of the document → the unique id it meant when it was saved; any other ARN matches nobody. */
   readonly principalIds: ReadonlyMap<string, string>;
@@ -24,19 +34,33 @@ export interface TrustPolicy extends NamedPolicy {
 
 /**
  * The policies in force for a request. An absent kind does not limit; a kind that is present, even as an empty list,
- * must allow. `trust` makes the request one that assumes a role.
+ * must allow – except `resource`, which may grant by itself within the account and must allow across accounts.
+ * `trust` makes the request one that assumes a role; a role has no other policy as a resource.
  */
 export interface PolicySet {
   readonly identity: readonly NamedPolicy[];
   readonly boundary?: NamedPolicy;
+  /** The policies of one call that made the session, inline and by ARN: any of them may allow. */
   readonly session?: readonly NamedPolicy[];
+  /** The policies of each later call that scoped the session down: every one of these lists must allow. */
+  readonly scopedDown?: readonly (readonly NamedPolicy[])[];
   readonly trust?: TrustPolicy;
+  readonly resource?: TrustPolicy;
   readonly serviceControl?: readonly NamedPolicy[];
   readonly resourceControl?: readonly NamedPolicy[];
 }
 
 /** The kinds of policies, in the order in which they are looked at (policy-evaluation §1). */
-export const policyTypes = ['resourceControl', 'serviceControl', 'trust', 'identity', 'boundary', 'session'] as const;
+export const policyTypes = [
+  'resourceControl',
+  'serviceControl',
+  'trust',
+  'resource',
+  'identity',
+  'boundary',
+  'session',
+  'scopedDown',
+] as const;
 
 /** A kind of policy. */
 export type PolicyType = (typeof policyTypes)[number];
@@ -60,49 +84,76 @@ export interface Decision {
   readonly statements: readonly StatementRef[];
 }
 
-/** What the policies of one kind say. */
-interface Verdict {
+/** Policies of one kind that count as one: any of them may allow. */
+export interface Layer {
+  readonly policyType: PolicyType;
+  readonly policies: readonly (NamedPolicy | TrustPolicy)[];
+}
+
+/** What a layer says about a request. */
+export interface Verdict {
   readonly allows: readonly StatementRef[];
   readonly denies: readonly StatementRef[];
+  /** How far the strongest Allow goes. */
   readonly reach: Reach;
 }
 
-const silent: Verdict = { allows: [], denies: [], reach: 'delegated' };
 const noIds: ReadonlyMap<string, string> = new Map();
 const unfit = { truth: false, reach: 'delegated' } as const;
+const named: ReadonlySet<PolicyType> = new Set(['trust', 'resource', 'resourceControl']);
 
 /** How the statements of a policy of some kind are read. */
 export function scopeOf(type: PolicyType, policy: NamedPolicy | TrustPolicy): StatementScope {
   return {
-    variables: policy.document.version === '2012-10-17',
-    namesPrincipals: type === 'trust' || type === 'resourceControl',
+    namesPrincipals: named.has(type),
     ofResource: type === 'trust',
     principalIds: 'principalIds' in policy ? policy.principalIds : noIds,
   };
 }
 
-/** Whether a whole statement applies; the cheapest element is looked at first, and one that fails ends it. */
-function applies(statement: Statement, request: Request, scope: StatementScope): { readonly truth: Truth; readonly reach: Reach } {
-  const action = fitsAction(statement, request);
-  if (action === false) return unfit;
-  const who = fitsPrincipal(statement, request, scope);
-  if (who.matches === false) return unfit;
-  const resource = fitsResource(statement, request, scope);
-  if (resource === false) return unfit;
-  const conditions = evaluateConditions(statement.conditions, { context: request.context, variables: scope.variables });
-  return { truth: and([action, who.matches, resource, conditions]), reach: who.reach };
+/** The layers in force for a caller, in the order in which they are looked at. */
+export function layersOf(policies: PolicySet, { kind }: Request['principal']): readonly Layer[] {
+  const layers: Layer[] = [];
+  const add = (policyType: PolicyType, list: Layer['policies'] | undefined): void => {
+    if (list !== undefined) layers.push({ policyType, policies: list });
+  };
+  const { trust, resource, boundary } = policies;
+  add('resourceControl', policies.resourceControl);
+  add('serviceControl', policies.serviceControl);
+  add('trust', trust && [trust]);
+  add('resource', resource && [resource]);
+  add('identity', policies.identity);
+  add('boundary', boundary && [boundary]);
+  // A federated user has what the session policies leave him: without any, nothing (policy-evaluation §1).
+  add('session', policies.session ?? (kind === 'federated-user' ? [] : undefined));
+  for (const list of policies.scopedDown ?? []) add('scopedDown', list);
+  return layers;
 }
 
-/** What one kind of policy says about a request. */
-function weigh(policyType: PolicyType, policies: readonly (NamedPolicy | TrustPolicy)[], request: Request): Verdict {
+/** Whether a whole statement applies; the cheapest element is looked at first, and one that fails ends it. */
+function applies(statement: CompiledStatement, question: Question, scope: StatementScope): { readonly truth: Truth; readonly reach: Reach } {
+  const action = fitsAction(statement, question);
+  if (action === false) return unfit;
+  const who = fitsPrincipal(statement, question, scope);
+  if (who.matches === false) return unfit;
+  const resource = fitsResource(statement, question, scope);
+  if (resource === false) return unfit;
+  const conditions = fitsConditions(statement, question);
+  if (conditions === false) return unfit;
+  return { truth: action && who.matches && resource && conditions, reach: who.reach };
+}
+
+/** What the policies of a layer say about a request. */
+export function weigh({ policyType, policies }: Layer, question: Question): Verdict {
   const allows: StatementRef[] = [];
   const denies: StatementRef[] = [];
   const found: Reach[] = [];
   for (const policy of policies) {
     const scope = scopeOf(policyType, policy);
-    for (const [index, statement] of policy.document.statements.entries()) {
-      const { truth, reach } = applies(statement, request, scope);
+    for (const [index, compiled] of statementsOf(policy.document).entries()) {
+      const { truth, reach } = applies(compiled, question, scope);
       if (truth === false) continue;
+      const { statement } = compiled;
       if (statement.effect !== 'Allow') denies.push(refOf({ policyType, policyId: policy.id, index }, statement));
       else if (truth === true) {
         allows.push(refOf({ policyType, policyId: policy.id, index }, statement));
@@ -118,55 +169,61 @@ export function refOf(place: Omit<StatementRef, 'sid'>, { sid }: Statement): Sta
   return { ...place, ...(sid !== undefined && { sid }) };
 }
 
-/** The policies of one kind; undefined where there is none of it. */
-export function policiesOf(policies: PolicySet, type: PolicyType): readonly (NamedPolicy | TrustPolicy)[] | undefined {
-  const listed = policies[type];
-  return listed === undefined || 'length' in listed ? listed : [listed];
+/** What decides which layers must allow. */
+interface Grant {
+  readonly isRoot: boolean;
+  readonly isWithinAccount: boolean;
+  /** How far the resource's own policy goes for this caller; never further than `delegated` across accounts. */
+  readonly reach: Reach;
 }
 
-/** The kinds of policies that must each allow a request (policy-evaluation §1 to §4). */
-function required(request: Request, policies: PolicySet, reach: Reach): readonly PolicyType[] {
-  const { principal, resourceAccount } = request;
-  const granted = principal.account === resourceAccount ? reach : 'delegated';
-  const needed: Readonly<Record<PolicyType, boolean>> = {
-    resourceControl: policies.resourceControl !== undefined,
-    serviceControl: policies.serviceControl !== undefined,
-    trust: policies.trust !== undefined,
-    identity: principal.kind !== 'root' && granted === 'delegated',
-    boundary: policies.boundary !== undefined && granted !== 'final',
-    session: (policies.session !== undefined || principal.kind === 'federated-user') && granted !== 'final',
-  };
-  return policyTypes.filter((type) => needed[type]);
-}
+/** The kinds of policies that must each allow a request, where they are there (policy-evaluation §1 to §4). */
+const isNeeded: Readonly<Record<PolicyType, (grant: Grant) => boolean>> = {
+  resourceControl: () => true,
+  serviceControl: () => true,
+  trust: () => true,
+  resource: ({ isWithinAccount, reach }) => !isWithinAccount || reach !== 'delegated',
+  identity: ({ isRoot, reach }) => !isRoot && reach === 'delegated',
+  boundary: ({ reach }) => reach !== 'final',
+  session: ({ reach }) => reach !== 'final',
+  scopedDown: () => true,
+};
 
 function refusal(by: Decision['by'], statements: readonly StatementRef[] = []): Decision {
   return { allowed: false, explicit: statements.length > 0, by, statements };
 }
 
+/** The kind of policy an allow is owed to: the nearest to the caller of those that grant. */
+function giverOf(needed: ReadonlySet<PolicyType>): Decision['by'] {
+  return (['identity', 'trust', 'resource'] as const).find((type) => needed.has(type)) ?? 'root';
+}
+
 /**
  * Decides a request (policy-evaluation §1): any Deny refuses; then every kind of policy that is needed must allow.
- * A role is assumed only where its trust policy allows it; within the account a grant that names the caller is
- * enough, across accounts both sides must allow.
+ * A role is assumed only where its trust policy allows it. Within the account a grant of the resource's own policy
+ * that names the caller is enough, across accounts both sides must allow.
  */
 export function evaluate(request: Request, policies: PolicySet): Decision {
-  const verdicts = new Map<PolicyType, Verdict>();
-  for (const type of policyTypes) {
-    const verdict = weigh(type, policiesOf(policies, type) ?? [], request);
-    if (verdict.denies.length > 0) return refusal(type, verdict.denies);
-    verdicts.set(type, verdict);
+  const question = questionOf(request);
+  const weighed: (Verdict & { readonly type: PolicyType })[] = [];
+  for (const layer of layersOf(policies, request.principal)) {
+    const verdict = weigh(layer, question);
+    if (verdict.denies.length > 0) return refusal(layer.policyType, verdict.denies);
+    weighed.push({ type: layer.policyType, ...verdict });
   }
-  const verdictOf = (type: PolicyType): Verdict => verdicts.get(type) ?? silent;
-  const isTrust = policies.trust !== undefined;
-  if (!isTrust && request.principal.account !== request.resourceAccount) return refusal('none');
-  const needed = required(request, policies, verdictOf('trust').reach);
-  const lacking = needed.find((type) => verdictOf(type).allows.length === 0);
-  if (lacking !== undefined) return refusal(lacking);
-  const giver = isTrust ? 'trust' : 'root';
+  const own = weighed.find(({ type }) => type === 'trust' || type === 'resource');
+  const isWithinAccount = request.principal.account === request.resourceAccount;
+  if (own === undefined && !isWithinAccount) return refusal('none');
+  const reach = own !== undefined && isWithinAccount ? own.reach : 'delegated';
+  const grant: Grant = { isRoot: request.principal.kind === 'root', isWithinAccount, reach };
+  const needed = weighed.filter(({ type }) => isNeeded[type](grant));
+  const lacking = needed.find(({ allows }) => allows.length === 0);
+  if (lacking !== undefined) return refusal(lacking.type);
   return {
     allowed: true,
     explicit: false,
-    by: needed.includes('identity') ? 'identity' : giver,
-    statements: needed.flatMap((type) => verdictOf(type).allows),
+    by: giverOf(new Set(needed.map(({ type }) => type))),
+    statements: needed.flatMap(({ allows }) => allows),
   };
 }
 
@@ -175,6 +232,8 @@ const wording: ReadonlyMap<Decision['by'], { readonly none?: string; readonly on
   ['identity', { none: 'no identity-based policy', one: 'an identity-based policy' }],
   ['boundary', { none: 'no permissions boundary', one: 'a permissions boundary' }],
   ['session', { none: 'no session policy', one: 'a session policy' }],
+  ['scopedDown', { none: 'no session policy', one: 'a session policy' }],
+  ['resource', { none: 'no resource-based policy', one: 'a resource-based policy' }],
   ['serviceControl', { none: 'no service control policy', one: 'a service control policy' }],
   ['resourceControl', { one: 'a resource control policy' }],
 ]);

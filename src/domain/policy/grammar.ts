@@ -1,6 +1,7 @@
 import { ApiError } from '../errors.js';
-import { operators, type Condition } from './conditions.js';
+import type { Condition } from './conditions.js';
 import { isArray, isObject, JsonNumber, readJson, type Json, type JsonObject } from './json.js';
+import { operators } from './operators.js';
 
 /** The kinds of principals a policy can name (policy-language §4). */
 export type PrincipalType = 'AWS' | 'Federated' | 'Service' | 'CanonicalUser';

@@ -23,10 +23,11 @@ const statementMembers: ReadonlySet<string> = new Set([
 /** A statement whose shape is right; what it says is not checked yet. */
 interface Draft extends Omit<Statement, 'effect'> {
   readonly effect: string;
-  readonly namesPrincipal: boolean;
+  readonly members: JsonObject;
 }
 
-const syntaxError = (): Error => malformed('Syntax errors in policy.');
+/** What is said of a document whose shape is wrong. */
+export const syntaxError = (): Error => malformed('Syntax errors in policy.');
 
 function optionalText(value: Json | undefined): string | undefined {
   if (value !== undefined && typeof value !== 'string') throw syntaxError();
@@ -52,7 +53,7 @@ function draft(members: JsonObject): Draft {
   return {
     effect,
     conditions,
-    namesPrincipal: members.has('Principal') || members.has('NotPrincipal'),
+    members,
     ...(sid !== undefined && { sid }),
     ...(actions && { actions }),
     ...(notActions && { notActions }),
@@ -78,10 +79,10 @@ const resourcesOf = (statement: Pick<Statement, 'resources' | 'notResources'>): 
 const actionsOf = (statement: Pick<Statement, 'actions' | 'notActions'>): readonly string[] =>
   statement.actions ?? statement.notActions ?? [];
 
-function checked(statement: Draft): Statement {
-  const { effect, namesPrincipal: _, ...rest } = statement;
+function checked(statement: Draft, variables: boolean): Statement {
+  const { effect, members: _, ...rest } = statement;
   if (effect !== 'Allow' && effect !== 'Deny') throw malformed('The policy failed legacy parsing');
-  if (!rest.conditions.every((condition) => hasReadableValues(condition, true))) {
+  if (!rest.conditions.every((condition) => hasReadableValues(condition, variables))) {
     throw malformed('The policy failed legacy parsing');
   }
   return { effect, ...rest };
@@ -95,11 +96,11 @@ function firstResourceError(statements: readonly Statement[]): string | undefine
 }
 
 /** Statements up to the first with a nameable resource error are parsed the legacy way; AWS stops there. */
-function checkLegacyResources(statements: readonly Statement[]): void {
+function checkLegacyResources(statements: readonly Statement[], variables: boolean): void {
   for (const statement of statements) {
     const resources = resourcesOf(statement);
     if (resources.some((resource) => resourceError(resource) !== undefined)) return;
-    if (resources.some(failsLegacyParsing)) throw malformed('The policy failed legacy parsing');
+    if (resources.some((resource) => failsLegacyParsing(resource, variables))) throw malformed('The policy failed legacy parsing');
   }
 }
 
@@ -111,23 +112,29 @@ function actionError(action: string): string | undefined {
   return vendor === '*' || /^[A-Za-z0-9.-]+$/.test(vendor) ? undefined : `Vendor ${vendor} is not valid`;
 }
 
+/** How the kinds of policies that grant permissions differ. */
+export interface PermissionRules {
+  /** Reads the Version, which may be absent. */
+  readonly version: (value: Json | undefined) => PolicyDocument['version'];
+  /** Reads the principals of a statement. */
+  readonly principals: (members: JsonObject, effect: Statement['effect']) => Pick<Statement, 'principals' | 'notPrincipals'>;
+}
+
 /**
- * Parses an identity-based, managed, boundary or session policy. The checks and their order are AWS's
- * (policy-language §2): the first that fails names the error, always a MalformedPolicyDocument.
+ * Parses a policy that grants permissions on resources. The checks and their order are AWS's (policy-language §2): the
+ * first that fails names the error, always a MalformedPolicyDocument.
  */
-export function parseIdentityPolicy(text: string): PolicyDocument {
+export function parsePermissions(text: string, rules: PermissionRules): PolicyDocument {
   const root = readPolicyObject(text);
   if (root === undefined) throw syntaxError();
   const shaped = drafts(root);
-  if (root.get('Version') !== '2012-10-17') {
-    throw malformed('Policy document must be version 2012-10-17 or greater.');
-  }
-  const statements = shaped.map(checked);
-  checkLegacyResources(statements);
-  if (hasDuplicateSid(statements)) throw malformed('Statement IDs (SID) in a single policy must be unique.');
-  if (shaped.some(({ namesPrincipal }) => namesPrincipal)) {
-    throw malformed('Policy document should not specify a principal.');
-  }
+  const version = rules.version(root.get('Version'));
+  const variables = version === '2012-10-17';
+  const plain = shaped.map((statement) => checked(statement, variables));
+  checkLegacyResources(plain, variables);
+  if (hasDuplicateSid(plain)) throw malformed('Statement IDs (SID) in a single policy must be unique.');
+  const principals = shaped.map(({ members }, index) => rules.principals(members, plain[index]?.effect ?? 'Deny'));
+  const statements = plain.map((statement, index) => ({ ...statement, ...principals[index] }));
   if (statements.some((statement) => actionsOf(statement).length === 0)) {
     throw malformed('Policy statement must contain actions.');
   }
@@ -139,5 +146,21 @@ export function parseIdentityPolicy(text: string): PolicyDocument {
   const wrongAction = statements.flatMap(actionsOf).map(actionError).find((error) => error !== undefined);
   if (wrongAction !== undefined) throw malformed(wrongAction);
   const id = root.get('Id');
-  return { version: '2012-10-17', statements, ...(typeof id === 'string' && { id }) };
+  return { version, statements, ...(typeof id === 'string' && { id }) };
+}
+
+const identityRules: PermissionRules = {
+  version: (value) => {
+    if (value === '2012-10-17') return value;
+    throw malformed('Policy document must be version 2012-10-17 or greater.');
+  },
+  principals: (members) => {
+    if (!members.has('Principal') && !members.has('NotPrincipal')) return {};
+    throw malformed('Policy document should not specify a principal.');
+  },
+};
+
+/** Parses an identity-based, managed, boundary or session policy (policy-language §2). */
+export function parseIdentityPolicy(text: string): PolicyDocument {
+  return parsePermissions(text, identityRules);
 }

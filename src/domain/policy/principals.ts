@@ -1,7 +1,6 @@
 import { isAccountId, parseArn } from '../arn.js';
 import type { Condition, PrincipalEntry, Principals, Statement } from './document.js';
 import type { Truth } from './truth.js';
-import { or } from './truth.js';
 
 /** Who makes a request, as policies see it (policy-evaluation §2, §6). */
 export interface PrincipalFacts {
@@ -36,45 +35,63 @@ export interface PrincipalScope {
   readonly principalIds: ReadonlyMap<string, string>;
 }
 
-/** What a principal entry says about a caller; `reach` counts where it matches. */
-interface Match {
+/** What principals say about a caller; `reach` counts where they match. */
+export interface Match {
   readonly matches: Truth;
   readonly reach: Reach;
 }
 
+/** A Principal or NotPrincipal element, read once for many requests. */
+export type CompiledPrincipals = (scope: PrincipalScope) => Match;
+
 const noMatch: Match = { matches: false, reach: 'delegated' };
 const unreadable: Match = { matches: undefined, reach: 'delegated' };
-const matched = (matches: boolean, reach: Reach): Match => ({ matches, reach });
+const granted: Readonly<Record<Reach, Match>> = {
+  delegated: { matches: true, reach: 'delegated' },
+  direct: { matches: true, reach: 'direct' },
+  final: { matches: true, reach: 'final' },
+};
+/** From the weakest to the strongest; of several entries the strongest counts. */
+const ranking: readonly Match[] = [noMatch, unreadable, granted.delegated, granted.direct, granted.final];
+const never: CompiledPrincipals = () => noMatch;
+const undecided: CompiledPrincipals = () => unreadable;
+
+const isUniqueId = (value: string): boolean => /^(?:AIDA|AROA)[A-Z0-9]+$/.test(value);
 
 /** A user's own calls are granted finally; sessions of a role and federated users of a user keep their limits. */
 function byUniqueId(id: string | undefined, principal: PrincipalFacts): Match {
   if (principal.kind === 'root' || id !== principal.uniqueId) return noMatch;
-  return matched(true, principal.kind === 'user' ? 'final' : 'direct');
+  return principal.kind === 'user' ? granted.final : granted.direct;
 }
 
-function matchAwsEntry(value: string, { principal, principalIds }: PrincipalScope): Match {
-  if (value === '*') return matched(true, 'direct');
-  if (isAccountId(value)) return matched(value === principal.account, 'delegated');
-  if (/^(?:AIDA|AROA)[A-Z0-9]+$/.test(value)) return byUniqueId(value, principal);
+function ofAccount(account: string): CompiledPrincipals {
+  return ({ principal }) => (principal.account === account ? granted.delegated : noMatch);
+}
+
+function compileAwsEntry(value: string): CompiledPrincipals {
+  if (isAccountId(value)) return ofAccount(value);
+  if (isUniqueId(value)) return ({ principal }) => byUniqueId(value, principal);
   const arn = parseArn(value);
-  if (arn?.partition !== 'aws') return unreadable;
-  if (arn.service === 'iam' && arn.resource === 'root') return matched(arn.account === principal.account, 'delegated');
-  if (arn.service === 'iam' && /^(?:user|role)\//.test(arn.resource)) return byUniqueId(principalIds.get(value), principal);
+  if (arn?.partition !== 'aws') return undecided;
+  if (arn.service === 'iam' && arn.resource === 'root') return ofAccount(arn.account);
+  if (arn.service === 'iam' && /^(?:user|role)\//.test(arn.resource)) {
+    return ({ principal, principalIds }) => byUniqueId(principalIds.get(value), principal);
+  }
   const isSession = arn.service === 'sts' && /^(?:assumed-role|federated-user)\//.test(arn.resource);
-  return isSession ? matched(value === principal.arn, 'final') : unreadable;
+  return isSession ? ({ principal }) => (principal.arn === value ? granted.final : noMatch) : undecided;
 }
 
-function matchEntry(entry: PrincipalEntry, scope: PrincipalScope): Match {
+function compileEntry(entry: PrincipalEntry): CompiledPrincipals {
   switch (entry.type) {
     case 'AWS':
-      return matchAwsEntry(entry.value, scope);
+      return compileAwsEntry(entry.value);
     // Those are other callers: a service, an identity provider's user, an S3 account.
     case 'Service':
     case 'Federated':
     case 'CanonicalUser':
-      return noMatch;
+      return never;
     default:
-      return unreadable;
+      return undecided;
   }
 }
 
@@ -89,13 +106,12 @@ function namesPrincipalArn(conditions: readonly Condition[]): boolean {
 }
 
 /** NotPrincipal spares a caller only where it lists every form of him: session, entity and account (policy-language §4). */
-function isSpared(entries: Principals, scope: PrincipalScope): boolean {
-  const { principal } = scope;
-  const listed = (test: (entry: PrincipalEntry) => boolean): boolean => entries.some((entry) => entry.type === 'AWS' && test(entry));
-  if (listed(({ value }) => value === '*')) return true;
-  const account = listed(({ value }) => value === principal.account || value === `arn:aws:iam::${principal.account}:root`);
-  const entity = listed(({ value }) => byUniqueId(principalIdOf(value, scope), principal).matches === true);
-  const session = listed(({ value }) => value === principal.arn);
+function isSpared(entries: Principals, { principal, principalIds }: PrincipalScope): boolean {
+  const listed = (test: (value: string) => boolean): boolean => entries.some(({ type, value }) => type === 'AWS' && test(value));
+  if (listed((value) => value === '*')) return true;
+  const account = listed((value) => value === principal.account || value === `arn:aws:iam::${principal.account}:root`);
+  const entity = listed((value) => byUniqueId(isUniqueId(value) ? value : principalIds.get(value), principal).matches === true);
+  const session = listed((value) => value === principal.arn);
   switch (principal.kind) {
     case 'root':
       return account;
@@ -106,24 +122,21 @@ function isSpared(entries: Principals, scope: PrincipalScope): boolean {
   }
 }
 
-function principalIdOf(value: string, scope: PrincipalScope): string | undefined {
-  return /^(?:AIDA|AROA)[A-Z0-9]+$/.test(value) ? value : scope.principalIds.get(value);
-}
-
 /**
- * Whether the Principal or NotPrincipal of a statement means a caller, and how far its grant goes. An ARN of a user
- * or role means the entity it named when the document was saved, never one of the same name made later.
+ * Compiles the Principal or NotPrincipal of a statement: whether it means a caller, and how far its grant goes. An ARN
+ * of a user or role means the entity it named when the document was saved, never one of the same name made later.
  */
-export function matchPrincipals(statement: Statement, scope: PrincipalScope): Match {
-  const { principals, notPrincipals } = statement;
-  if (notPrincipals !== undefined) return isSpared(notPrincipals, scope) ? noMatch : unreadable;
-  if (principals === undefined || principals.length === 0) return unreadable;
-  const found = principals.map((entry) => {
-    const match = matchEntry(entry, scope);
-    return entry.value === '*' && match.matches === true && namesPrincipalArn(statement.conditions)
-      ? matched(true, 'final')
-      : match;
-  });
-  const hits = found.filter(({ matches }) => matches === true);
-  return { matches: or(found.map(({ matches }) => matches)), reach: strongest(hits.map(({ reach }) => reach)) };
+export function compilePrincipals({ principals, notPrincipals, conditions }: Statement): CompiledPrincipals {
+  if (notPrincipals !== undefined) return (scope) => (isSpared(notPrincipals, scope) ? noMatch : unreadable);
+  if (principals === undefined || principals.length === 0) return undecided;
+  const everybody: CompiledPrincipals = namesPrincipalArn(conditions) ? () => granted.final : () => granted.direct;
+  const entries = principals.map((entry) => (entry.type === 'AWS' && entry.value === '*' ? everybody : compileEntry(entry)));
+  return (scope) => {
+    let best = noMatch;
+    for (const entry of entries) {
+      const match = entry(scope);
+      if (match !== noMatch && ranking.indexOf(match) > ranking.indexOf(best)) best = match;
+    }
+    return best;
+  };
 }

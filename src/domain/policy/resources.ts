@@ -1,4 +1,5 @@
-import { isFixed, isTemplate } from './match.js';
+import { isFixed } from './match.js';
+import { isTemplate } from './pattern.js';
 
 const iamPaths = [
   'user/',
@@ -49,10 +50,13 @@ function iamPathError(service: string, path: string): string | undefined {
   return `IAM resource path must either be "*", root, or start with ${iamPaths.join(', ')}.`;
 }
 
-/** Whether AWS reports a Resource as `The policy failed legacy parsing` (policy-language §2, row 3). */
-export function failsLegacyParsing(resource: string): boolean {
+/**
+ * Whether AWS reports a Resource as `The policy failed legacy parsing` (policy-language §2, row 3). Only where `${…}`
+ * is a variable must it be one that can be read.
+ */
+export function failsLegacyParsing(resource: string, variables: boolean): boolean {
   if (resource === '*') return false;
   const fields = resource.split(':');
   if (fields[2] === '' || (fields.length < 6 && resource.includes('::'))) return true;
-  return !isFixed(fields) || !isTemplate(fields.slice(5).join(':'));
+  return !isFixed(fields) || (variables && !isTemplate(fields.slice(5).join(':')));
 }

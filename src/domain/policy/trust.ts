@@ -1,4 +1,3 @@
-import { isAccountId, parseArn } from '../arn.js';
 import { hasReadableValues, type Condition } from './conditions.js';
 import {
   hasDuplicateSid,
@@ -9,12 +8,11 @@ import {
   statementList,
   textList,
   type PolicyDocument,
-  type PrincipalEntry,
   type Principals,
-  type PrincipalType,
   type Statement,
 } from './grammar.js';
 import { isArray, isObject, type JsonObject } from './json.js';
+import { readPrincipalMap } from './principal-forms.js';
 
 const topMembers: ReadonlySet<string> = new Set(['Version', 'Id', 'Statement']);
 const statementMembers: ReadonlySet<string> = new Set([
@@ -24,12 +22,6 @@ const statementMembers: ReadonlySet<string> = new Set([
   'Action',
   'NotAction',
   'Condition',
-]);
-const identityProviders: ReadonlySet<string> = new Set([
-  'accounts.google.com',
-  'cognito-identity.amazonaws.com',
-  'graph.facebook.com',
-  'www.amazon.com',
 ]);
 const trustActions: ReadonlySet<string> = new Set([
   'sts:assumerole',
@@ -46,61 +38,13 @@ export function isTrustAction(action: string): boolean {
 }
 
 const syntaxError = (): Error => malformed('Syntax error in policy.');
-const wildcard = /[*?]/;
-
-/** User and role ARNs may carry a path; a session is named by role and session, a federated user by name. */
-const arnForms: ReadonlyMap<string, RegExp> = new Map([
-  ['iam', /^(?:root|(?:user|role)\/[\w+=,.@/-]+)$/],
-  ['sts', /^(?:assumed-role\/[\w+=,.@-]+\/[\w+=,.@-]+|federated-user\/[\w+=,.@-]+)$/],
-]);
-
-function isAwsPrincipal(value: string): boolean {
-  if (value === '*' || isAccountId(value) || /^(?:AIDA|AROA)[A-Z0-9]{4,124}$/.test(value)) return true;
-  const arn = parseArn(value);
-  if (arn === undefined || arn.partition !== 'aws' || arn.region !== '' || !isAccountId(arn.account)) return false;
-  return arnForms.get(arn.service)?.test(arn.resource) ?? false;
-}
-
-function isFederation(value: string): boolean {
-  if (identityProviders.has(value)) return true;
-  const arn = parseArn(value);
-  if (arn === undefined || arn.partition !== 'aws' || arn.service !== 'iam' || arn.region !== '') return false;
-  return isAccountId(arn.account) && !wildcard.test(value) && /^(?:oidc|saml)-provider\/./.test(arn.resource);
-}
-
-const isService = (value: string): boolean => /^[A-Za-z0-9.-]+\.(?:amazonaws\.com|stint\.internal)$/.test(value);
-
-interface PrincipalForm {
-  readonly type: PrincipalType;
-  readonly isValid: (value: string) => boolean;
-}
-
-const principalForms: ReadonlyMap<string, PrincipalForm> = new Map([
-  ['AWS', { type: 'AWS', isValid: isAwsPrincipal }],
-  ['Federated', { type: 'Federated', isValid: isFederation }],
-  ['Service', { type: 'Service', isValid: isService }],
-]);
-
-function readEntry(key: string, value: string): PrincipalEntry {
-  const form = principalForms.get(key);
-  if (form?.isValid(value) !== true) {
-    throw malformed(`Invalid principal in policy: "${key.toUpperCase()}":"${value}"`);
-  }
-  return { type: form.type, value };
-}
 
 function readPrincipals(members: JsonObject): Principals {
   const principal = members.get('Principal');
   if (principal === undefined) throw malformed('Missing required field Principal');
   // A bare "*" is refused too: it is rarely meant, and whether AWS takes it for a role is contradictory.
   if (!isObject(principal)) throw malformed('Principal must be a JSON object.');
-  const found = [...principal].flatMap(([key, value]) => {
-    const values = textList(value);
-    if (values === undefined) throw syntaxError();
-    return values.map((text) => readEntry(key, text));
-  });
-  if (found.length === 0) throw malformed('Missing required field Principal cannot be empty!');
-  return found;
+  return readPrincipalMap(principal, syntaxError);
 }
 
 function readEffect(members: JsonObject): 'Allow' | 'Deny' {

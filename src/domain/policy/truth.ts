@@ -5,22 +5,24 @@
  */
 export type Truth = boolean | undefined;
 
-/** Kleene's three-valued AND; true for no tests at all. */
-export function and(tests: Iterable<Truth>): Truth {
+/** Kleene's three-valued AND over some tests, which ends with the first that fails; true for none at all. */
+export function every<Item>(items: readonly Item[], test: (item: Item) => Truth): Truth {
   let result: Truth = true;
-  for (const test of tests) {
-    if (test === false) return false;
-    if (test === undefined) result = undefined;
+  for (const item of items) {
+    const truth = test(item);
+    if (truth === false) return false;
+    if (truth === undefined) result = undefined;
   }
   return result;
 }
 
-/** Kleene's three-valued OR; false for no tests at all. */
-export function or(tests: Iterable<Truth>): Truth {
+/** Kleene's three-valued OR over some tests, which ends with the first that holds; false for none at all. */
+export function some<Item>(items: readonly Item[], test: (item: Item) => Truth): Truth {
   let result: Truth = false;
-  for (const test of tests) {
-    if (test === true) return true;
-    if (test === undefined) result = undefined;
+  for (const item of items) {
+    const truth = test(item);
+    if (truth === true) return true;
+    if (truth === undefined) result = undefined;
   }
   return result;
 }

@@ -1,8 +1,8 @@
-/** Below zero, zero or above zero as the first value is before, at or after the second; undefined if one is unreadable. */
-export type Order = number | undefined;
+/** Below zero, zero or above zero as the first of two values is before, at or after the second. */
+export type Order = number;
 
-function compareBigInts(a: bigint | undefined, b: bigint | undefined): Order {
-  if (a === undefined || b === undefined) return undefined;
+/** Compares two numbers or instants as the ordered operators do (policy-language §7). */
+export function compare(a: bigint, b: bigint): Order {
   if (a === b) return 0;
   return a < b ? -1 : 1;
 }
@@ -15,11 +15,6 @@ export function parseDecimal(text: string): bigint | undefined {
   if (whole === undefined) return undefined;
   const magnitude = BigInt(whole + fraction.padEnd(64, '0'));
   return sign === '-' ? -magnitude : magnitude;
-}
-
-/** Compares two numbers as the Numeric operators do (policy-language §7). */
-export function compareDecimals(a: string, b: string): Order {
-  return compareBigInts(parseDecimal(a), parseDecimal(b));
 }
 
 const datePattern =
@@ -68,11 +63,6 @@ export function parseDate(text: string): bigint | undefined {
   return seconds > maxEpoch ? undefined : seconds * perSecond;
 }
 
-/** Compares two instants as the Date operators do (policy-language §7). */
-export function compareDates(a: string, b: string): Order {
-  return compareBigInts(parseDate(a), parseDate(b));
-}
-
 /** `true` or `false` in any case (policy-language §7, Bool and Null). */
 export function parseBoolean(text: string): boolean | undefined {
   const lower = text.toLowerCase();
@@ -88,7 +78,7 @@ export function isBase64(text: string): boolean {
 }
 
 /** An address block: the version, the network's bits and how many of them count. */
-interface Block {
+export interface Block {
   readonly version: 4 | 6;
   readonly bits: bigint;
   readonly prefix: number;
@@ -148,11 +138,19 @@ export function parseBlock(text: string): Block | undefined {
   return { version: v4 === undefined ? 6 : 4, bits, prefix };
 }
 
-/** Whether an address lies in a block (policy-language §7, IpAddress); undefined if either is unreadable. */
+/** An address, which unlike a block has no length. */
+export function parseAddress(text: string): Block | undefined {
+  return text.includes('/') ? undefined : parseBlock(text);
+}
+
+/** Whether an address lies in a network; undefined if either is unreadable. */
 export function isInBlock(block: string, address: string): boolean | undefined {
-  const network = parseBlock(block);
-  const host = address.includes('/') ? undefined : parseBlock(address);
-  if (network === undefined || host === undefined) return undefined;
+  const [network, host] = [parseBlock(block), parseAddress(address)];
+  return network === undefined || host === undefined ? undefined : isInNetwork(network, host);
+}
+
+/** Whether an address lies in a network (policy-language §7, IpAddress). */
+export function isInNetwork(network: Block, host: Block): boolean {
   if (network.version !== host.version) return false;
   const shift = BigInt((network.version === 4 ? 32 : 128) - network.prefix);
   return network.bits >> shift === host.bits >> shift;
