@@ -5,6 +5,7 @@
 // A job carries complete request bytes that were signed once. Repeating them is what SigV4 allows: a signature in
 // header form is valid for 15 minutes and is not remembered by anybody, so the server verifies each copy in full.
 import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 const HEAD_END = '\r\n\r\n';
 const CONNECT_MS = 10_000;
@@ -124,9 +125,9 @@ async function perform(job) {
   const sockets = await Promise.all(job.requests.map(() => open(job.port)));
   const run = new Run(performance.now(), job);
   // The moment the measured part begins and ends, for whoever watches the processes meanwhile.
-  setTimeout(() => process.send({ phase: 'begin' }), job.warmupMs);
-  setTimeout(() => process.send({ phase: 'end' }), job.warmupMs + job.measureMs);
+  const marks = [delay(job.warmupMs).then(() => process.send({ phase: 'begin' })), delay(job.warmupMs + job.measureMs).then(() => process.send({ phase: 'end' }))];
   await Promise.all(sockets.map((socket, index) => new Connection(socket, Buffer.from(job.requests[index], 'base64'), run).loop()));
+  await Promise.all(marks);
   return run.result(job);
 }
 

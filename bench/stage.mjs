@@ -102,8 +102,8 @@ export class Stage {
     const call = (form, service = 'iam') => query({ url: this.url, keys: this.root, service, form: formOf(service, form) });
     await call({ Action: 'CreateUser', UserName: 'caller' });
     const key = await call({ Action: 'CreateAccessKey', UserName: 'caller' });
-    //POLICY const allow = { Version: '2012-10-17', Statement: [{ Sid: 'Assume', Effect: 'Allow', Action: 'sts:AssumeRole', Resource: `arn:aws:iam::${this.root.account}:role/*` }] };
-    //POLICY await call({ Action: 'PutUserPolicy', UserName: 'caller', PolicyName: 'assume', PolicyDocument: JSON.stringify(allow) });
+    const allow = { Version: '2012-10-17', Statement: [{ Sid: 'Assume', Effect: 'Allow', Action: 'sts:AssumeRole', Resource: `arn:aws:iam::${this.root.account}:role/*` }] };
+    await call({ Action: 'PutUserPolicy', UserName: 'caller', PolicyName: 'assume', PolicyDocument: JSON.stringify(allow) });
     const trust = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${this.root.account}:user/caller` }, Action: 'sts:AssumeRole' }] };
     await call({ Action: 'CreateRole', RoleName: 'worker', AssumeRolePolicyDocument: JSON.stringify(trust) });
     this.world = { keys: { accessKeyId: key.AccessKeyId, secret: Secret.of(key.SecretAccessKey) }, roleArn: `arn:aws:iam::${this.root.account}:role/worker` };

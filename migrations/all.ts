@@ -3,6 +3,7 @@ import { Identities1767225600002 } from './1767225600002-identities.js';
 import { Roles1767225600003 } from './1767225600003-roles.js';
 import { Policies1767225600004 } from './1767225600004-policies.js';
 import { Sessions1767225600005 } from './1767225600005-sessions.js';
+import { Decisions1767225600006 } from './1767225600006-decisions.js';
 
 /** Every migration, oldest first: listed by hand, so that the built program and the tests run the same ones. */
 export const migrations = [
@@ -11,4 +12,5 @@ export const migrations = [
   Roles1767225600003,
   Policies1767225600004,
   Sessions1767225600005,
+  Decisions1767225600006,
 ] as const;

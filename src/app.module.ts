@@ -6,12 +6,13 @@ import { AccessKeyRow, AccountRow, UserRow } from './identities/identities.entit
 import type { Entities } from './kernel/database.js';
 import type { Kernel } from './kernel/kernel.js';
 import { KernelModule } from './kernel/kernel.module.js';
+import { DecisionRow } from './policies/decisions.entities.js';
 import { InlinePolicyRow } from './policies/policies.entities.js';
 import { RoleRow } from './roles/roles.entities.js';
 import { SessionRow } from './sessions/sessions.entities.js';
 
 /** Every table of the application. */
-export const entities: Entities = [AuditEventRow, AccountRow, UserRow, AccessKeyRow, RoleRow, InlinePolicyRow, SessionRow];
+export const entities: Entities = [AuditEventRow, AccountRow, UserRow, AccessKeyRow, RoleRow, InlinePolicyRow, DecisionRow, SessionRow];
 
 /** The whole application above its kernel. */
 @Module({})

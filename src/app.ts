@@ -106,7 +106,7 @@ async function createApp(kernel: Kernel): Promise<NestFastifyApplication> {
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
       faults?.answer(error, request, reply);
     },
-    http: { maxHeaderSize: HEADERS_MAX_BYTES, headersTimeout: config.requestTimeoutSeconds * 1000 },
+    http: { maxHeaderSize: HEADERS_MAX_BYTES, headersTimeout: config.requestTimeoutSeconds * 1000, connectionsCheckingInterval: 1_000 },
   });
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(kernel), adapter, {
     bodyParser: false,

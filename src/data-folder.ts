@@ -59,8 +59,8 @@ export class DataFolder {
     const folder = path.dirname(file);
     const fresh = `${file}.${String(process.pid)}.new`;
     try {
-      mkdirSync(this.root, { recursive: true, mode: 0o755 });
-      if (folder !== this.root) mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolder(this.root, 0o755);
+      makeFolder(folder, 0o700);
       rmSync(fresh, { force: true });
       writeFileSync(fresh, text, { mode: 0o600, flag: 'wx', flush: true });
       if (replace) renameSync(fresh, file);
@@ -69,6 +69,19 @@ export class DataFolder {
     } catch (error) {
       throw new StartupError(`Cannot write ${file}: ${error instanceof Error ? error.message : String(error)}. Set STINT_DATA_DIR to a folder that this user may write.`, { cause: error });
     }
+  }
+}
+
+// Step by step: where a folder cannot be made at all, such as below /proc, Node's recursive way never comes back.
+function makeFolder(folder: string, mode: number): void {
+  if (existsSync(folder)) return;
+  const parent = path.dirname(folder);
+  if (parent !== folder) makeFolder(parent, 0o755);
+  try {
+    mkdirSync(folder, { mode });
+  } catch (error) {
+    // Another process that starts here was faster.
+    if ((error as { code?: string }).code !== 'EEXIST') throw error;
   }
 }
 

@@ -103,7 +103,7 @@ function greet({ url, bootstrapped }: Running, config: Config, folder: DataFolde
     hasKeys ? `Try it with the AWS CLI:` : `Try it with the AWS CLI and an access key of this Stint:`,
     `  ${files}aws --endpoint-url ${quoted(endpoint)} sts get-caller-identity`,
     ``,
-    `REST API: ${url}/docs`,
+    `REST API: ${endpoint}/docs`,
     ``,
     ``,
   );

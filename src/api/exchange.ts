@@ -29,6 +29,11 @@ export interface Answer {
   readonly error?: ApiError;
 }
 
+/** How JSON answers name the decision behind a refusal. */
+export function decisionMembers({ decision }: ApiError): { decisionId?: string; encodedAuthorizationMessage?: string } {
+  return decision === undefined ? {} : { decisionId: decision.id, encodedAuthorizationMessage: decision.encodedMessage };
+}
+
 /** What every face does at the beginning and end of a request: ids, headers, log line, metrics. */
 @Injectable()
 export class Exchange {
@@ -48,7 +53,7 @@ export class Exchange {
   /** Gives a request its id and its time: the only moment at which either is read. */
   open(request: FastifyRequest, face: Opened['face']): Opened {
     const requestId = this.random.uuid();
-    return { face, requestId, incoming: readIncoming(request, { requestId, now: this.clock.now() }), since: this.clock.elapsed() };
+    return { face, requestId, incoming: readIncoming(request, { requestId, now: this.clock.now(), trustedProxies: this.config.trustedProxies }), since: this.clock.elapsed() };
   }
 
   /** What was thrown, as the caller may see it; what was our fault is logged with its cause. */
@@ -62,6 +67,7 @@ export class Exchange {
   send(opened: Opened, reply: FastifyReply, answer: Answer): void {
     const verbs = answer.error?.detail['verbs'];
     if (Array.isArray(verbs)) reply.header('allow', verbs.join(', '));
+    if (answer.error?.decision !== undefined) reply.header('x-stint-decision-id', answer.error.decision.id);
     reply
       .code(answer.status)
       .header('content-type', answer.type)
@@ -77,6 +83,6 @@ export class Exchange {
     const result = answer.error?.code ?? 'ok';
     this.metrics.request({ operation, face: opened.face, result, seconds });
     if (answer.operation?.contract.effect === 'issue' && answer.error === undefined) this.metrics.issued(operation);
-    this.log.info({ requestId: opened.requestId, operation, face: opened.face, status: answer.status, result, seconds: Math.round(seconds * 1e6) / 1e6, ip: opened.incoming.source.ip, ...(answer.error === undefined ? {} : { why: answer.error.detail }) }, 'request');
+    this.log.info({ requestId: opened.requestId, operation, face: opened.face, status: answer.status, result, seconds: Math.round(seconds * 1e6) / 1e6, ip: opened.incoming.source.ip, why: answer.error?.detail }, 'request');
   }
 }

@@ -4,6 +4,7 @@ import { camelCase, markOf, unwrapped, type Contract, shapeOf } from '../contrac
 import { ApiError } from '../domain/errors.js';
 import { isoSeconds, percentEncoded } from '../audit/record.js';
 import { unserved } from '../contract/validation.js';
+import { decisionMembers } from './exchange.js';
 import { VERSIONS } from './registry.js';
 
 /** A parameter of a form, and the parameters beneath it: `Tags.member.1.Key` is four deep. */
@@ -136,7 +137,14 @@ function encodeValue(schema: z.ZodType, value: unknown): string {
   const inner = unwrapped(schema);
   if (inner instanceof z.ZodArray) return (value as unknown[]).map((item) => `<member>${encodeValue(inner.element as z.ZodType, item)}</member>`).join('');
   if (inner instanceof z.ZodObject) return encodeMembers(inner, value as object);
+  if (inner instanceof z.ZodRecord) return encodeMap(value as object);
   return escapeXml(markOf(schema).document === true ? percentEncoded(String(value)) : String(value));
+}
+
+function encodeMap(map: object): string {
+  return Object.entries(map)
+    .map(([key, value]) => `<entry><key>${escapeXml(key)}</key><value>${escapeXml(String(value))}</value></entry>`)
+    .join('');
 }
 
 /** What JSON-speaking clients of the Query face get: the same members, with times as epoch seconds. */
@@ -163,12 +171,16 @@ const FAULT = 'http://webservices.amazon.com/AWSFault/2005-15-09';
 /** The error envelope of the Query face, in XML. */
 export function encodeXmlError(error: ApiError, service: 'sts' | 'iam' | undefined, requestId: string): string {
   const xmlns = service === undefined ? FAULT : namespace(service);
-  return `<ErrorResponse xmlns="${xmlns}"><Error><Type>${error.row.fault}</Type><Code>${error.code}</Code><Message>${escapeXml(error.message)}</Message></Error><RequestId>${requestId}</RequestId></ErrorResponse>`;
+  return `<ErrorResponse xmlns="${xmlns}"><Error><Type>${error.row.fault}</Type><Code>${error.code}</Code><Message>${escapeXml(error.message)}</Message>${decisionXml(error)}</Error><RequestId>${requestId}</RequestId></ErrorResponse>`;
+}
+
+function decisionXml({ decision }: ApiError): string {
+  return decision === undefined ? '' : `<DecisionId>${decision.id}</DecisionId><EncodedAuthorizationMessage>${decision.encodedMessage}</EncodedAuthorizationMessage>`;
 }
 
 /** The error envelope of the Query face, in JSON. */
 export function encodeJsonError(error: ApiError, requestId: string): string {
-  return JSON.stringify({ Error: { Type: error.row.fault, Code: error.code, Message: error.message }, RequestId: requestId });
+  return JSON.stringify({ Error: { Type: error.row.fault, Code: error.code, Message: error.message, ...decisionMembers(error) }, RequestId: requestId });
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;', '\r': '&#xD;' };

@@ -7,7 +7,9 @@ import { AccessKeyOperations } from '../identities/access-keys.operations.js';
 import { AccountOperations } from '../identities/accounts.operations.js';
 import { UserOperations } from '../identities/users.operations.js';
 import type { Implementation } from '../kernel/handler.js';
+import { DecisionOperations } from '../policies/decisions.operations.js';
 import { PolicyOperations } from '../policies/policies.operations.js';
+import { SimulateOperations } from '../policies/simulate.operations.js';
 import { RoleOperations } from '../roles/roles.operations.js';
 import { StsOperations } from '../sessions/sts.operations.js';
 
@@ -36,8 +38,8 @@ export class Operations {
 
   // The one place that knows every feature; more parameters than elsewhere is its whole point.
   // eslint-disable-next-line house/max-params
-  constructor(sts: StsOperations, users: UserOperations, keys: AccessKeyOperations, roles: RoleOperations, policies: PolicyOperations, accounts: AccountOperations, audit: AuditOperations) {
-    this.all = [sts, users, keys, roles, policies, accounts, audit].flatMap((feature) => feature.operations);
+  constructor(sts: StsOperations, users: UserOperations, keys: AccessKeyOperations, roles: RoleOperations, policies: PolicyOperations, decisions: DecisionOperations, simulator: SimulateOperations, accounts: AccountOperations, audit: AuditOperations) {
+    this.all = [sts, users, keys, roles, policies, decisions, simulator, accounts, audit].flatMap((feature) => feature.operations);
     this.#byAction = new Map(
       this.all.flatMap((operation) => {
         const { aws } = operation.contract;
@@ -60,13 +62,19 @@ export class Operations {
   /** The operation of a REST route. `path` is raw, as in the request. Throws NotFound or MethodNotAllowed. */
   byRoute(method: string, path: string): Routed {
     const segments = path.slice(1).split('/');
+    // A signature covers the path without dots and doubled slashes; routing by another reading of it would act elsewhere.
+    if (segments.some((segment) => /^(?:\.|%2e){0,2}$/i.test(segment))) throw notFound();
     const fitting = this.#routes.filter((route) => fits(route.segments, segments));
     const route = fitting.find((candidate) => candidate.verb === method);
     if (route !== undefined) return { operation: route.operation, params: paramsOf(route.segments, segments) };
-    if (fitting.length === 0) throw new ApiError('NotFound', 'No such route; /v1/openapi.json lists them all.');
+    if (fitting.length === 0) throw notFound();
     const verbs = fitting.map((candidate) => candidate.verb as Verb);
     throw new ApiError('MethodNotAllowed', `This route takes ${[...new Set(verbs)].sort().join(', ')}.`, { detail: { verbs } });
   }
+}
+
+function notFound(): ApiError {
+  return new ApiError('NotFound', 'No such route; /v1/openapi.json lists them all.');
 }
 
 function shown(text: string): string {

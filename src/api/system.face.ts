@@ -85,7 +85,7 @@ export class SystemFace {
   #asset(file: string): Buffer {
     let bytes = this.#assets.get(file);
     if (bytes === undefined) {
-      const folder = path.dirname(createRequire(path.join(process.cwd(), 'package.json')).resolve('swagger-ui-dist/package.json'));
+      const folder = path.dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
       bytes = readFileSync(path.join(folder, file));
       this.#assets.set(file, bytes);
     }

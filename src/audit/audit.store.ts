@@ -92,7 +92,7 @@ export class AuditLog {
   #row(facts: EventFacts, recipient: string, sharedEventId?: string): NewEvent {
     const eventId = this.random.uuid();
     const foreign = recipient !== facts.caller.account;
-    const record = canonicalJson(auditRecord(facts, { eventId, recipient, ...(sharedEventId === undefined ? {} : { sharedEventId }) }));
+    const record = canonicalJson(auditRecord(facts, { eventId, recipient, sharedEventId }));
     return {
       eventId,
       accountId: recipient,

@@ -27,6 +27,7 @@ export const catalogue = {
   IncompleteSignature: sender(400, 'The signature parts of the request are malformed or incomplete.'),
   InternalFailure: receiver(500, 'A bug in Stint; the log holds the cause under the request id.'),
   InvalidAction: sender(400, 'No such operation, or not in that API version.'),
+  InvalidAuthorizationMessageException: sender(400, 'The encoded authorization message was not issued by this service for this account.'),
   InvalidClientTokenId: sender(403, 'The access key is unknown or inactive, or the session token is not valid for it.'),
   InvalidInput: sender(400, 'A value is well-formed but not acceptable.', 'InvalidInputException'),
   LimitExceeded: sender(409, 'A quota of the account or the entity is used up.', 'LimitExceededException'),
@@ -39,7 +40,7 @@ export const catalogue = {
   NotFound: sender(404, 'No such REST route.'),
   RequestEntityTooLarge: sender(413, 'The request body is larger than STINT_MAX_BODY_BYTES.'),
   RequestTimeout: sender(408, 'The request did not arrive completely in time.'),
-  ServiceUnavailable: receiver(503, 'The database cannot be reached or the event cannot be recorded; nothing was done. Repeat the call.'),
+  ServiceUnavailable: receiver(503, 'The database cannot be reached or the event cannot be recorded; no credentials were issued. Repeat the call.'),
   SignatureDoesNotMatch: sender(403, 'The signature is wrong, too old, not yet valid, or scoped to another service, region or day.'),
   UnsupportedMediaType: sender(415, 'The body is not in the format of this face.'),
   UnsupportedParameter: sender(400, 'The parameter is part of the AWS API but not served yet; it is refused rather than ignored.'),
@@ -49,6 +50,21 @@ export const catalogue = {
 /** A code of the catalogue. */
 export type ErrorCode = keyof typeof catalogue;
 
+/** Where the explanation of a refusal is found. */
+export interface DecisionReference {
+  readonly id: string;
+  /** For DecodeAuthorizationMessage. */
+  readonly encodedMessage: string;
+}
+
+/** What an error carries beside its code and message. */
+export interface ErrorFacts {
+  readonly cause?: unknown;
+  readonly detail?: Readonly<Record<string, unknown>>;
+  readonly evidence?: unknown;
+  readonly decision?: DecisionReference;
+}
+
 /**
  * The one error that callers may see. `message` is written for the caller; `detail` and `cause` are for
  * the log and the audit event and never leave the process.
@@ -57,14 +73,25 @@ export class ApiError extends Error {
   override readonly name = 'ApiError';
   /** Facts for the log and the audit event, never for the caller. */
   readonly detail: Readonly<Record<string, unknown>>;
+  /** What a refusal was decided by, for the record of the decision: neither logged nor shown. */
+  readonly evidence: unknown;
+  /** Under which id the decision can be looked up, and what its caller may have decoded. */
+  readonly decision: DecisionReference | undefined;
 
   constructor(
     readonly code: ErrorCode,
     message: string,
-    options: { cause?: unknown; detail?: Readonly<Record<string, unknown>> } = {},
+    options: ErrorFacts = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.detail = options.detail ?? {};
+    this.evidence = options.evidence;
+    this.decision = options.decision;
+  }
+
+  /** The same error with the reference to its decision. */
+  recordedAs(decision: DecisionReference): ApiError {
+    return new ApiError(this.code, this.message, { cause: this.cause, detail: this.detail, decision });
   }
 
   /** The catalogue's row for this code. */

@@ -41,7 +41,7 @@ export class IdentitiesStore {
 
   constructor(
     private readonly database: Database,
-    memory: Memory,
+    private readonly memory: Memory,
   ) {
     this.#keys = memory.of('access_key', 20_000);
     this.#users = memory.of('user', 20_000);
@@ -87,6 +87,16 @@ export class IdentitiesStore {
   async lockUserByName(tx: Tx, accountId: string, name: string): Promise<UserRow> {
     await tx.query('SELECT 1 FROM iam_user WHERE account_id = $1 AND name_key = $2 FOR UPDATE', [accountId, nameKey(name)]);
     return this.userByName(tx, accountId, name);
+  }
+
+  /** The user of an account with this name. */
+  async findUserByNameIn(tx: ReadTx, accountId: string, name: string): Promise<UserRow | undefined> {
+    return (await tx.findOneBy(UserRow, { accountId, nameKey: nameKey(name) })) ?? undefined;
+  }
+
+  /** Forgets what this node remembers under a name; it was found not to be so. */
+  misremembered(accountId: string, name: string): void {
+    this.memory.forget([{ memory: 'user_name', key: `${accountId}/${nameKey(name)}` }]);
   }
 
   /** The user with exactly this ARN, path and case included. */
@@ -159,6 +169,7 @@ export class IdentitiesStore {
   /** Adds an access key. */
   async insertAccessKey(tx: Tx, row: AccessKeyRow): Promise<void> {
     await onConstraint(tx.insert(AccessKeyRow, row), {
+      FK_access_key_user: () => new ApiError('NoSuchEntity', 'The user of the access key cannot be found.'),
       PK_access_key: () => new ApiError('EntityAlreadyExists', `Access key ${row.accessKeyId} already exists.`),
     });
     this.database.forget(tx, { memory: 'access_key', key: row.accessKeyId });

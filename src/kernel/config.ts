@@ -4,6 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 
 import { MasterKey } from '../domain/envelope.js';
+import { parseBlock } from '../domain/policy/values.js';
 import { Secret } from '../domain/secret.js';
 import { StartupError } from './startup-error.js';
 
@@ -11,6 +12,11 @@ const text = z.string().min(1);
 // Digits only: Number() would read a blank as 0 and 0x10 as 16.
 const count = (least: number, most: number) => z.string().regex(/^\d{1,12}$/, 'must be a whole number').transform(Number).pipe(z.number().min(least).max(most));
 const port = count(0, 65_535);
+
+/** The parts of a comma-separated list. */
+function listOf(text = ''): readonly string[] {
+  return text.split(',').map((part) => part.trim()).filter((part) => part !== '');
+}
 
 /** Every environment variable that Stint reads; .env.example is compared with this schema. */
 export const environment = z.object({
@@ -24,8 +30,9 @@ export const environment = z.object({
   STINT_MASTER_KEY_FILE: text.optional().describe('File that holds the master key.'),
   STINT_BOOTSTRAP_ACCOUNT_ID: z.string().regex(/^\d{12}$/, 'must have exactly 12 digits').optional().describe('Account id of the management account, at the first start.'),
   STINT_BOOTSTRAP_ACCESS_KEY_ID: z.string().regex(/^[A-Z0-9]{16,128}$/, 'must have 16 to 128 letters A-Z and digits').optional().describe('Access key id of the management account’s root user, at the first start.'),
-  STINT_BOOTSTRAP_SECRET_ACCESS_KEY: z.string().min(16).max(256).optional().describe('Secret access key of the management account’s root user, at the first start.'),
+  STINT_BOOTSTRAP_SECRET_ACCESS_KEY: z.string().regex(/^(?! )[\u0020-\u007E]{16,256}(?<! )$/, 'must have 16 to 256 printable ASCII characters and no blank at its ends').optional().describe('Secret access key of the management account’s root user, at the first start.'),
   STINT_REGIONS: text.optional().describe('Comma-separated regions accepted in signatures; by default any.'),
+  STINT_TRUSTED_PROXIES: text.refine((list) => listOf(list).every((block) => parseBlock(block) !== undefined), 'must be addresses or CIDR blocks, separated by commas').optional().describe('Comma-separated addresses or CIDR blocks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; by default none.'),
   STINT_MAX_BODY_BYTES: count(1024, 64 * 1024 * 1024).default(1_048_576).describe('Largest request body, in bytes.'),
   STINT_REQUEST_TIMEOUT_SECONDS: count(1, 600).default(30).describe('How long a request may take to arrive, in seconds.'),
   STINT_SHUTDOWN_SECONDS: count(0, 600).default(20).describe('How long requests in flight may take to finish after SIGTERM, in seconds.'),
@@ -53,6 +60,8 @@ export interface Config {
   readonly bootstrap: BootstrapConfig;
   /** Empty: any region. */
   readonly regions: readonly string[];
+  /** Blocks of proxies that are believed; empty: none. */
+  readonly trustedProxies: readonly string[];
   readonly maxBodyBytes: number;
   readonly requestTimeoutSeconds: number;
   readonly shutdownSeconds: number;
@@ -86,7 +95,8 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     databasePoolSize: read.STINT_DATABASE_POOL_SIZE,
     ...(masterKey === undefined ? {} : { masterKey }),
     bootstrap: bootstrapOf(read),
-    regions: read.STINT_REGIONS?.split(',').map((region) => region.trim()).filter((region) => region !== '') ?? [],
+    regions: listOf(read.STINT_REGIONS),
+    trustedProxies: listOf(read.STINT_TRUSTED_PROXIES),
     maxBodyBytes: read.STINT_MAX_BODY_BYTES,
     requestTimeoutSeconds: read.STINT_REQUEST_TIMEOUT_SECONDS,
     shutdownSeconds: read.STINT_SHUTDOWN_SECONDS,

@@ -189,7 +189,7 @@ function isConnectionLoss(error: unknown): boolean {
 
 /** The refusal of a call that cannot be recorded or carried out because the database is away. */
 export function unavailable(cause: unknown): ApiError {
-  return new ApiError('ServiceUnavailable', 'The service is temporarily unable to handle the request. Nothing was done; repeat the request.', { cause });
+  return new ApiError('ServiceUnavailable', 'The service is temporarily unable to handle the request. Repeat the request in a moment.', { cause });
 }
 
 /** Bounds on what a request may make the database do, in milliseconds. */
@@ -198,22 +198,26 @@ const REQUEST_BOUNDS = { statement_timeout: 15_000, idle_in_transaction_session_
 const NO_BOUNDS = { statement_timeout: 0, idle_in_transaction_session_timeout: 0 };
 
 function dataSource(url: string, entities: Entities, pool: { size: number; bounds: object }): DataSource {
-  return new DataSource({
-    type: 'postgres',
-    url,
-    entities: [...entities] as never[],
-    migrations: [...migrations],
-    migrationsTableName: 'migrations',
-    // Silent: what fails is thrown, and standard output belongs to our own log.
-    logger: 'debug',
-    // gen_random_uuid() is built in; TypeORM must not ask for an extension.
-    uuidExtension: 'pgcrypto',
-    installExtensions: false,
-    poolSize: pool.size,
-    applicationName: APPLICATION,
-    connectTimeoutMS: 5_000,
-    extra: pool.bounds,
-  });
+  try {
+    return new DataSource({
+      type: 'postgres',
+      url,
+      entities: [...entities] as never[],
+      migrations: [...migrations],
+      migrationsTableName: 'migrations',
+      // Silent: what fails is thrown, and standard output belongs to our own log.
+      logger: 'debug',
+      // gen_random_uuid() is built in; TypeORM must not ask for an extension.
+      uuidExtension: 'pgcrypto',
+      installExtensions: false,
+      poolSize: pool.size,
+      applicationName: APPLICATION,
+      connectTimeoutMS: 5_000,
+      extra: pool.bounds,
+    });
+  } catch (error) {
+    throw new StartupError('DATABASE_URL is not a valid address: expected postgres://user:password@host:5432/database, with special characters in the password percent-encoded.', { cause: error });
+  }
 }
 
 async function initialize(source: DataSource): Promise<void> {

@@ -1,5 +1,6 @@
 import pg from 'pg';
 
+import { binaryArray } from './binary-array.js';
 import { durably, errorState, unavailable, type Tx } from './database.js';
 
 /** A table that only grows, and how its rows are made of values. */
@@ -196,7 +197,7 @@ export class Ledger {
     await client.query({ name, text, values });
   }
 
-  #statement(rows: readonly Append[]): { name: string; text: string; values: unknown[][] } {
+  #statement(rows: readonly Append[]): { name: string; text: string; values: Buffer[] } {
     const tables = [...new Set(rows.map((row) => row.table))].sort((a, b) => (a.name < b.name ? -1 : 1));
     const name = `append ${tables.map((table) => table.name).join(' ')}`;
     let text = this.#statements.get(name);
@@ -206,7 +207,7 @@ export class Ledger {
     }
     const values = tables.flatMap((table) => {
       const own = rows.filter((row) => row.table === table);
-      return table.columns.map((_, index) => own.map((row) => row.values[index]));
+      return table.columns.map(({ type }, index) => binaryArray(sentAs(type), own.map((row) => row.values[index])));
     });
     return { name, text, values };
   }
@@ -217,11 +218,16 @@ function isRefusal(error: unknown): boolean {
   return /^(?:22|23|54)/.test(errorState(error) ?? '');
 }
 
+/** Bytes travel as bytes, everything else as the text that PostgreSQL reads for its type. */
+function sentAs(type: string): 'text' | 'bytea' {
+  return type === 'bytea' ? 'bytea' : 'text';
+}
+
 function insertInto(tables: readonly AppendTable[]): string {
   let parameter = 0;
   const inserts = tables.map((table) => {
     const names = table.columns.map((column) => column.name).join(', ');
-    const arrays = table.columns.map((column) => `$${String((parameter += 1))}::${column.type}[]`).join(', ');
+    const arrays = table.columns.map((column) => `$${String((parameter += 1))}::${sentAs(column.type)}[]::${column.type}[]`).join(', ');
     const conflict = table.idempotentBy === undefined ? '' : ` ON CONFLICT (${table.idempotentBy}) DO NOTHING`;
     return `INSERT INTO ${table.name} (${names}) SELECT * FROM unnest(${arrays})${conflict}`;
   });

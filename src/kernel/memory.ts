@@ -15,6 +15,9 @@ const BEAT_MS = 250;
 const BEATS_MAX = 8;
 /** How long after the last proof remembered rows are still believed, in milliseconds. */
 const BELIEVED_MS = 1_000;
+/** What the rows of one memory may weigh together, and a row without texts of its own, in bytes. */
+const WEIGHT_MAX = 64 * 1024 * 1024;
+const ROW_WEIGHT = 1_024;
 /** How many unknown keys a memory keeps, so that asking for what does not exist costs what a hit costs. */
 const ABSENT_MAX = 2_000;
 /** PostgreSQL refuses notices of 8,000 bytes and more. */
@@ -56,10 +59,10 @@ export class Memory {
     return Buffer.byteLength(text) > NOTICE_BYTES ? JSON.stringify({ forget: 'all' }) : text;
   }
 
-  /** A new memory of at most `max` rows. */
-  of<V extends object>(name: string, max: number): Remembered<V> {
+  /** A new memory of at most `max` rows, which together weigh at most 64 MiB; `weigh` says how many bytes a row takes. */
+  of<V extends object>(name: string, max: number, weigh: (row: V) => number = () => ROW_WEIGHT): Remembered<V> {
     if (this.#remembered.has(name)) throw new Error(`there are two memories of the name ${name}`);
-    const remembered = new Remembered<V>(max, () => this.believed);
+    const remembered = new Remembered<V>({ max, weigh }, () => this.believed);
     this.#remembered.set(name, remembered as Remembered<unknown>);
     return remembered;
   }
@@ -190,10 +193,10 @@ export class Remembered<V> {
   readonly #loading = new Map<string, Promise<V | undefined>>();
 
   constructor(
-    max: number,
+    bound: { readonly max: number; readonly weigh: (row: V) => number },
     private readonly believed: () => boolean,
   ) {
-    this.#present = new LRUCache<string, V & object>({ max });
+    this.#present = new LRUCache<string, V & object>({ max: bound.max, maxSize: WEIGHT_MAX, sizeCalculation: (row) => Math.max(1, Math.ceil(bound.weigh(row))) });
   }
 
   /** The remembered row, or what `load` finds; undefined where there is none. */

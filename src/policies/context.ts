@@ -16,11 +16,14 @@ export interface ContextFacts {
   /** The account that owns the resource. */
   readonly resourceAccount: string;
   readonly principalTags?: readonly TagFact[];
-  readonly resourceTags?: readonly TagFact[];
-  readonly requestTags?: readonly TagFact[];
+  readonly resourceTags?: readonly TagFact[] | undefined;
+  readonly requestTags?: readonly TagFact[] | undefined;
   /** Keys of the operation itself, such as sts:ExternalId. */
-  readonly more?: Readonly<Record<string, ContextValue | undefined>>;
+  readonly more?: Readonly<Record<string, ContextValue | undefined>> | undefined;
 }
+
+/** How much of the User-Agent header policies see, in characters: matching costs as much as pattern and value are long. */
+const USER_AGENT_MAX = 512;
 
 const PRINCIPAL_TYPE = { root: 'Account', user: 'User', 'assumed-role': 'AssumedRole' } as const;
 
@@ -39,7 +42,7 @@ export function requestContext(facts: ContextFacts): Context {
   set('aws:userid', callerUserId(caller));
   set('aws:SourceIp', source.ip);
   set('aws:SecureTransport', String(source.secureTransport));
-  set('aws:UserAgent', source.userAgent);
+  set('aws:UserAgent', source.userAgent?.slice(0, USER_AGENT_MAX));
   set('aws:RequestedRegion', source.region);
   set('aws:ResourceAccount', facts.resourceAccount);
   if (caller.kind === 'user') set('aws:username', caller.userName);

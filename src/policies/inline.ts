@@ -10,6 +10,9 @@ import { PoliciesStore, type PolicyOwner } from './policies.store.js';
 /** IAM quotas: all inline policies of one entity together, without white space, in characters. */
 const SIZE_MAX = { user: 2048, role: 10_240 } as const;
 
+/** White space does not count, but it is kept: documents may be written this many times as long as the quota. */
+const WRITTEN_MAX = 4;
+
 /** A user or role with the name it is called by. */
 export type NamedOwner = PolicyOwner & { readonly name: string };
 
@@ -27,7 +30,8 @@ export class InlinePolicies {
     const others = (await this.store.all(tx, owner.id)).filter((row) => row.policyName !== policy.name);
     const size = others.reduce((sum, row) => sum + policySize(row.document), policySize(policy.document));
     const most = SIZE_MAX[owner.type];
-    if (size > most) throw new ApiError('LimitExceeded', `Maximum policy size of ${String(most)} bytes exceeded for ${owner.type} ${owner.name}`);
+    const written = others.reduce((sum, row) => sum + row.document.length, policy.document.length);
+    if (size > most || written > WRITTEN_MAX * most) throw new ApiError('LimitExceeded', `Maximum policy size of ${String(most)} bytes exceeded for ${owner.type} ${owner.name}`);
     await this.store.put(tx, owner, policy);
   }
 

@@ -1,8 +1,11 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 
-import { parseIdentityPolicy } from '../domain/policy/document.js';
+import { parseIdentityPolicy, type PolicyDocument } from '../domain/policy/document.js';
 import type { NamedPolicy } from '../domain/policy/evaluate.js';
+import { UNREADABLE } from '../domain/policy/unreadable.js';
 import { Database, type ReadTx, type Tx } from '../kernel/database.js';
+import { LOG } from '../kernel/kernel.js';
+import type { Log } from '../kernel/log.js';
 import { Memory, type Remembered } from '../kernel/memory.js';
 import { pageOf, type Page, type PageRequest } from '../kernel/page.js';
 import { InlinePolicyRow } from './policies.entities.js';
@@ -20,18 +23,29 @@ export class PoliciesStore {
 
   constructor(
     private readonly database: Database,
+    @Inject(LOG) private readonly log: Log,
     memory: Memory,
   ) {
-    this.#inForce = memory.of('inline_policy', 20_000);
+    this.#inForce = memory.of('inline_policy', 20_000, (policies) => 1_024 + 8 * JSON.stringify(policies).length);
   }
 
   /** The parsed policies of a user or role, from memory where they may be. */
   async inForce(ownerId: string): Promise<readonly NamedPolicy[]> {
     const policies = await this.#inForce.get(ownerId, async () => {
       const rows = await this.database.read((tx) => this.all(tx, ownerId));
-      return rows.map((row) => ({ id: row.policyName, document: parseIdentityPolicy(row.document) }));
+      return rows.map((row) => ({ id: row.policyName, document: this.#parsed(row) }));
     });
     return policies ?? [];
+  }
+
+  // Documents are checked when they are saved; one that does not parse was changed behind our back, and denies.
+  #parsed(row: InlinePolicyRow): PolicyDocument {
+    try {
+      return parseIdentityPolicy(row.document);
+    } catch (error) {
+      this.log.error({ err: error, owner: row.ownerId, policy: row.policyName }, 'a stored policy cannot be read and denies everything');
+      return UNREADABLE;
+    }
   }
 
   /** Every policy of a user or role. */

@@ -30,10 +30,10 @@ export class RolesStore {
 
   constructor(
     private readonly database: Database,
-    memory: Memory,
+    private readonly memory: Memory,
   ) {
-    this.#byId = memory.of('role', 20_000);
-    this.#byName = memory.of('role_name', 20_000);
+    this.#byId = memory.of('role', 20_000, weigh);
+    this.#byName = memory.of('role_name', 20_000, weigh);
     this.uses = new Stamps(database, saveUses);
   }
 
@@ -75,6 +75,16 @@ export class RolesStore {
     return this.roleByName(tx, accountId, name);
   }
 
+  /** The role of an account with this name. */
+  async findRoleByNameIn(tx: ReadTx, accountId: string, name: string): Promise<RoleRow | undefined> {
+    return (await tx.findOneBy(RoleRow, { accountId, nameKey: nameKey(name) })) ?? undefined;
+  }
+
+  /** Forgets what this node remembers under a name; it was found not to be so. */
+  misremembered(accountId: string, name: string): void {
+    this.memory.forget([{ memory: 'role_name', key: `${accountId}/${nameKey(name)}` }]);
+  }
+
   /** Roles by unique id, for showing principals by their present names. */
   async rolesById(tx: ReadTx, ids: readonly string[]): Promise<readonly RoleRow[]> {
     return ids.length === 0 ? [] : tx.createQueryBuilder(RoleRow, 'r').where('r.roleId IN (:...ids)', { ids }).getMany();
@@ -86,7 +96,7 @@ export class RolesStore {
     if (of.pathPrefix !== '/') query.andWhere('starts_with(r.path, :prefix)', { prefix: of.pathPrefix });
     if (request.after !== undefined) query.andWhere('r.nameKey > :after', { after: request.after[0] });
     const rows = await query.orderBy('r.nameKey').limit(request.items + 1).getMany();
-    return pageOf(rows, request, (row) => [row.nameKey]);
+    return pageOf(rows, { ...request, items: Math.min(request.items, fitting(rows)) }, (row) => [row.nameKey]);
   }
 
   /** Adds a role. Throws EntityAlreadyExists. */
@@ -119,6 +129,18 @@ export class RolesStore {
   async #one(where: object): Promise<RoleRow | undefined> {
     return (await this.database.read((tx) => tx.findOneBy(RoleRow, where))) ?? undefined;
   }
+}
+
+/** A remembered role with its policy, and what is parsed of it, in bytes. */
+const weigh = (row: RoleRow): number => 2_048 + 8 * row.trustPolicy.length;
+
+/** How many trust policies one page shows at the most, in characters: a page may end early (IAM API: ListRoles). */
+const PAGE_CHARACTERS = 1_000_000;
+
+function fitting(rows: readonly RoleRow[]): number {
+  let characters = 0;
+  const count = rows.findIndex((row) => (characters += row.trustPolicy.length) > PAGE_CHARACTERS);
+  return count < 0 ? rows.length : Math.max(count, 1);
 }
 
 function required(row: RoleRow | null, name: string): RoleRow {

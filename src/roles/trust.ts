@@ -1,15 +1,22 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 
 import { iamArn, isAccountId, parseArn } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
-import { awsPrincipals, malformed, parseTrustPolicy, policySize, type PrincipalEntry } from '../domain/policy/document.js';
+import { awsPrincipals, malformed, parseTrustPolicy, policySize, type PolicyDocument, type PrincipalEntry } from '../domain/policy/document.js';
+import type { TrustPolicy } from '../domain/policy/evaluate.js';
+import { isArray, isObject, JsonNumber, readJson, type Json } from '../domain/policy/json.js';
+import { UNREADABLE } from '../domain/policy/unreadable.js';
 import { IdentitiesStore } from '../identities/identities.store.js';
 import type { ReadTx } from '../kernel/database.js';
+import { LOG } from '../kernel/kernel.js';
+import type { Log } from '../kernel/log.js';
 import type { RoleRow } from './roles.entities.js';
 import { roleArn, RolesStore } from './roles.store.js';
 
 /** IAM quota: the size of a trust policy without white space, in characters. */
 const TRUST_POLICY_MAX = 2048;
+/** White space does not count, but it is kept: a document may be written this many times as long as the quota. */
+const WRITTEN_MAX = 4;
 /** Identity providers that exist without being created (IAM User Guide: Principal element). */
 const PUBLIC_PROVIDERS = new Set(['accounts.google.com', 'cognito-identity.amazonaws.com', 'graph.facebook.com', 'www.amazon.com']);
 const UNIQUE_ID = /^(?:AIDA|AROA)[A-Z0-9]{12,124}$/;
@@ -17,6 +24,8 @@ const SERVICE = /^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?\.(?:amazonaws\.com|s
 
 /** A trust policy as it is stored. */
 export type StoredTrust = Pick<RoleRow, 'trustPolicy' | 'trustPrincipals'>;
+/** A trust policy as it is read back, for the account that it belongs to. */
+type OwnedTrust = StoredTrust & Pick<RoleRow, 'accountId'>;
 
 /**
  * Keeps trust bound to who was meant, not to what they were called: when a trust policy is saved, its user and
@@ -25,15 +34,29 @@ export type StoredTrust = Pick<RoleRow, 'trustPolicy' | 'trustPrincipals'>;
  */
 @Injectable()
 export class TrustPolicies {
+  /** Parsed trust policies, for as long as their remembered rows live. */
+  readonly #inForce = new WeakMap<RoleRow, TrustPolicy>();
+
   constructor(
     private readonly identities: IdentitiesStore,
     private readonly roles: RolesStore,
+    @Inject(LOG) private readonly log: Log,
   ) {}
+
+  /** The trust policy of a role as the policy engine takes it. */
+  inForce(role: RoleRow): TrustPolicy {
+    let trust = this.#inForce.get(role);
+    if (trust === undefined) {
+      trust = { id: 'trust', document: this.#parsed(role), principalIds: new Map(Object.entries(role.trustPrincipals)) };
+      this.#inForce.set(role, trust);
+    }
+    return trust;
+  }
 
   /** Checks a trust policy for a role of this account. Throws MalformedPolicyDocument or LimitExceeded. */
   async toStore(tx: ReadTx, text: string, account: string): Promise<StoredTrust> {
     const document = parseTrustPolicy(text);
-    if (policySize(text) > TRUST_POLICY_MAX) throw new ApiError('LimitExceeded', `Cannot exceed quota for ACLSizePerRole: ${String(TRUST_POLICY_MAX)}`);
+    if (policySize(text) > TRUST_POLICY_MAX || text.length > WRITTEN_MAX * TRUST_POLICY_MAX) throw new ApiError('LimitExceeded', `Cannot exceed quota for ACLSizePerRole: ${String(TRUST_POLICY_MAX)}`);
     const ids: Record<string, string> = {};
     for (const entry of awsPrincipals(document)) {
       const id = await this.#meant(tx, entry, account);
@@ -47,7 +70,7 @@ export class TrustPolicies {
    * The trust policies as readers see them: entities by their present ARN, and those that are gone by their
    * raw unique id. A text in which nothing has to be changed is answered as it was saved.
    */
-  async toShow(tx: ReadTx, rows: readonly StoredTrust[]): Promise<readonly string[]> {
+  async toShow(tx: ReadTx, rows: readonly OwnedTrust[]): Promise<readonly string[]> {
     const ids = [...new Set(rows.flatMap((row) => [...Object.values(row.trustPrincipals)]))];
     const [users, roles] = [
       await this.identities.usersById(tx, ids.filter((id) => id.startsWith('AIDA'))),
@@ -58,6 +81,16 @@ export class TrustPolicies {
       ...roles.map((role) => [role.roleId, roleArn(role)] as const),
     ]);
     return rows.map((row) => shown(row, present));
+  }
+
+  // Checked when it was saved; one that does not parse was changed behind our back, and trusts nobody.
+  #parsed(role: RoleRow): PolicyDocument {
+    try {
+      return parseTrustPolicy(role.trustPolicy);
+    } catch (error) {
+      this.log.error({ err: error, role: role.roleId }, 'a stored trust policy cannot be read and denies everything');
+      return UNREADABLE;
+    }
   }
 
   /** The unique id a principal means, '' for one that is matched by its text, undefined for one that does not exist. */
@@ -104,16 +137,23 @@ function isFederated(value: string, account: string): boolean {
   return arn.account !== account && /^(?:oidc|saml)-provider\/[\w./:-]{1,255}$/.test(arn.resource);
 }
 
-function shown(row: StoredTrust, present: ReadonlyMap<string, string>): string {
-  const moved = Object.entries(row.trustPrincipals).filter(([value, id]) => (present.get(id) ?? id) !== value);
-  if (moved.length === 0) return row.trustPolicy;
-  const now = new Map(moved.map(([value, id]) => [value, present.get(id) ?? id]));
-  const document = JSON.parse(row.trustPolicy) as { Statement: unknown };
-  for (const statement of [document.Statement].flat() as { Principal?: { AWS?: string | string[] } }[]) {
-    const principal = statement.Principal;
-    if (typeof principal !== 'object' || principal.AWS === undefined) continue;
-    const { AWS } = principal;
-    principal.AWS = Array.isArray(AWS) ? AWS.map((value) => now.get(value) ?? value) : (now.get(AWS) ?? AWS);
+function shown(row: OwnedTrust, present: ReadonlyMap<string, string>): string {
+  const now = new Map<string, string>();
+  for (const [value, id] of Object.entries(row.trustPrincipals)) {
+    const arn = present.get(id);
+    // An id of another account that was saved raw stays raw: it must not tell what the entity is called there.
+    if (value === id && (arn === undefined || parseArn(arn)?.account !== row.accountId)) continue;
+    if ((arn ?? id) !== value) now.set(value, arn ?? id);
   }
-  return JSON.stringify(document);
+  const document = now.size === 0 ? undefined : readJson(row.trustPolicy);
+  return document === undefined ? row.trustPolicy : written(document, { now, path: [] });
+}
+
+/** JSON text in which the entries of Principal.AWS are called as they are now; numbers keep their digits. */
+function written(value: Json, at: { readonly now: ReadonlyMap<string, string>; readonly path: readonly string[] }): string {
+  if (value instanceof JsonNumber) return value.text;
+  if (isArray(value)) return `[${value.map((item) => written(item, at)).join(',')}]`;
+  if (isObject(value)) return `{${[...value].map(([key, member]) => `${JSON.stringify(key)}:${written(member, { ...at, path: [...at.path, key] })}`).join(',')}}`;
+  const isPrincipal = typeof value === 'string' && at.path.join('/') === 'Statement/Principal/AWS';
+  return JSON.stringify(isPrincipal ? (at.now.get(value) ?? value) : value);
 }

@@ -34,6 +34,7 @@ interface Credential {
   readonly secret: () => Secret;
 }
 
+const KEY_FORM = /^[A-Z0-9]{16,128}$/;
 const SIGNING_KEYS_MAX = 20_000;
 
 const invalidToken = (detail: Record<string, unknown> = {}): ApiError =>
@@ -59,6 +60,8 @@ export class Authenticator {
   async authenticate(request: HttpRequest, door: Door, now: Date): Promise<Authenticated> {
     const signed = parseSignature(request);
     checkScope(signed, { now, ...door });
+    // Nothing is looked up, remembered or logged before it has the form of a key.
+    if (!KEY_FORM.test(signed.accessKeyId)) throw invalidToken({ why: 'no access key has such an id' });
     const credential = signed.securityToken === undefined ? await this.#longTerm(signed) : await this.#temporary(signed, signed.securityToken, now);
     this.#verify(request, signed, credential);
     await this.#stillExists(credential.caller);

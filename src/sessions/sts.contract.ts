@@ -55,4 +55,5 @@ export const stsContracts = {
     errors: ['AccessDenied'],
     access: { action: 'sts:GetAccessKeyInfo', resource: () => ({ arn: '*' }) },
   }),
+
 };

@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 
 import { accountId, assumedRoleArn, isAccountId, parseArn } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
-import { parseTrustPolicy } from '../domain/policy/document.js';
 import type { TrustPolicy } from '../domain/policy/evaluate.js';
 import { callerArn, callerUserId, type Caller } from '../domain/principal.js';
 import { roleSessionDuration } from '../domain/session-rules.js';
@@ -11,6 +10,7 @@ import { implement, type IssueCtx } from '../kernel/handler.js';
 import { Authorizer } from '../policies/authorizer.js';
 import type { RoleRow } from '../roles/roles.entities.js';
 import { RolesStore } from '../roles/roles.store.js';
+import { TrustPolicies } from '../roles/trust.js';
 import { Issuer } from './issuer.js';
 import { SessionsStore } from './sessions.store.js';
 import { stsContracts } from './sts.contract.js';
@@ -21,11 +21,9 @@ const NOBODY: TrustPolicy = { id: 'trust', document: { version: '2012-10-17', st
 /** Use cases of the STS API. */
 @Injectable()
 export class StsOperations {
-  /** Parsed trust policies, for as long as their remembered rows live. */
-  readonly #trust = new WeakMap<RoleRow, TrustPolicy>();
-
   constructor(
     private readonly roles: RolesStore,
+    private readonly trust: TrustPolicies,
     private readonly identities: IdentitiesStore,
     private readonly sessions: SessionsStore,
     private readonly authorizer: Authorizer,
@@ -49,7 +47,7 @@ export class StsOperations {
       const { credentials, row } = this.issuer.roleSession({
         caller: ctx.caller,
         sourceIp: ctx.source.ip,
-        role: { ...role, accountId: accountId(role.accountId) },
+        role: { accountId: accountId(role.accountId), roleId: role.roleId, roleName: role.roleName, path: role.path },
         sessionName: input.RoleSessionName,
         now: ctx.now,
         seconds,
@@ -81,18 +79,10 @@ export class StsOperations {
       resource: arn,
       resourceAccount: account,
       resourceTags: role?.tags ?? [],
-      trust: role === undefined ? NOBODY : this.#trustOf(role),
+      trust: role === undefined ? NOBODY : this.trust.inForce(role),
+      exists: role !== undefined,
       context: { 'sts:ExternalId': input.ExternalId, 'sts:RoleSessionName': input.RoleSessionName },
     });
-  }
-
-  #trustOf(role: RoleRow): TrustPolicy {
-    let trust = this.#trust.get(role);
-    if (trust === undefined) {
-      trust = { id: 'trust', document: parseTrustPolicy(role.trustPolicy), principalIds: new Map(Object.entries(role.trustPrincipals)) };
-      this.#trust.set(role, trust);
-    }
-    return trust;
   }
 
   /** Keys of the caller's own account; principals of the management account see every key. */

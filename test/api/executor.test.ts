@@ -15,7 +15,7 @@ import { allows, trusts, World, type Role, type User } from '../support/world.js
 
 const STS = { Version: '2011-06-15' };
 const IAM = { Version: '2010-05-08' };
-const UNAVAILABLE = 'The service is temporarily unable to handle the request. Nothing was done; repeat the request.';
+const UNAVAILABLE = 'The service is temporarily unable to handle the request. Repeat the request in a moment.';
 const BUG = 'The request processing has failed because of an unknown error, exception or failure.';
 
 let app: TestApp;

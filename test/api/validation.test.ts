@@ -7,7 +7,7 @@ import { TestApp } from '../support/app.js';
 import { call, effectOf, expectRefused, facesOf, operationOf, registry, type Input } from '../support/calls.js';
 
 /** A value that violates a constraint, and what the constraint says. */
-type Violation = readonly [value: string | number | readonly object[] | undefined, constraint: string];
+type Violation = readonly [value: string | number | readonly (object | string)[] | undefined, constraint: string];
 
 const longer = (length: number): Violation => ['x'.repeat(length + 1), `have length less than or equal to ${String(length)}`];
 const shorter = (value: string, length: number): Violation => [value, `have length greater than or equal to ${String(length)}`];
@@ -15,11 +15,23 @@ const pattern = (value: string, shown: string): Violation => [value, `satisfy re
 const below = (bound: number): Violation => [bound - 1, `have value greater than or equal to ${String(bound)}`];
 const above = (bound: number): Violation => [bound + 1, `have value less than or equal to ${String(bound)}`];
 const ARN = '[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+';
+const more = (count: number, value: object | string): Violation => [Array.from({ length: count + 1 }, () => value), `have length less than or equal to ${String(count)}`];
 const arn: Violation[] = [shorter('x'.repeat(19), 20), longer(2048), pattern(`arn:aws:iam::1:role/\u0001`, ARN)];
 
 /** Violations by member, or by operation and member where an operation has bounds of its own. */
 const violations: Readonly<Record<string, readonly Violation[]>> = {
   AccessKeyId: [shorter('AKIA', 16), longer(128), pattern('AKIA-AKIA-AKIA-AKIA', '[\\w]*')],
+  ActionNames: [[[], 'have length greater than or equal to 1'], more(100, 'iam:GetUser')],
+  CallerArn: [shorter('', 1), longer(2048)],
+  ContextEntries: [more(100, { ContextKeyName: 'aws:SourceIp', ContextKeyValues: ['192.0.2.1'], ContextKeyType: 'ip' })],
+  DecisionId: [pattern('no-uuid', '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')],
+  EncodedMessage: [shorter('', 1), longer(10_240)],
+  PermissionsBoundaryPolicyInputList: [more(1, '{}')],
+  PolicyInputList: [more(50, '{}')],
+  PolicySourceArn: arn,
+  ResourceArns: [more(100, '*')],
+  ResourceOwner: [shorter('', 1), longer(2048)],
+  ResourcePolicy: [shorter('', 1), longer(131_072)],
   AccountId: [pattern('12345678901', '\\d{12}'), pattern('12345678901x', '\\d{12}')],
   AccountName: [shorter('', 1), longer(50), pattern('caf\u00e9', '[\\u0020-\\u007E]+')],
   Action: [pattern('s3:GetObject', '((sts|iam|stint):)?[A-Za-z]+')],
@@ -51,7 +63,12 @@ const unworded: Readonly<Record<string, unknown>> = { StartTime: 'yesterday', En
 const valid: Readonly<Record<string, unknown>> = {
   AccessKeyId: 'AKIAUNKNOWNUNKNOWN22',
   AccountName: 'name',
+  ActionNames: ['iam:GetUser'],
   AssumeRolePolicyDocument: '{}',
+  DecisionId: '00000000-0000-4000-8000-000000000000',
+  EncodedMessage: 'AAAA',
+  PolicyInputList: [],
+  PolicySourceArn: 'arn:aws:iam::123456789012:user/name',
   PolicyDocument: '{}',
   PolicyName: 'name',
   RoleArn: 'arn:aws:iam::123456789012:role/name',
@@ -84,7 +101,8 @@ describe('an input that violates constraints', () => {
 
   /** One violated constraint in AWS's words: STS says the value, IAM does not. */
   function inWords(operation: string, member: string, [value, constraint]: Violation): string {
-    const isSts = operationOf(app, operation).contract.aws === 'sts';
+    // What is secret is never said again.
+    const isSts = operationOf(app, operation).contract.aws === 'sts' && member !== 'EncodedMessage';
     const shown = !isSts ? '' : value === undefined ? ' null' : ` '${typeof value === 'object' ? '' : String(value)}'`;
     return `Value${shown} at '${camelCase(member)}' failed to satisfy constraint: Member must ${constraint}`;
   }

@@ -1,7 +1,7 @@
 import { AssumeRoleCommand, GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 
 import { TestApp, type Keys } from '../support/app.js';
-import { call, effectOf, facesOf, operationOf, registry, type Called, type Face, type Input } from '../support/calls.js';
+import { call, decisionIn, effectOf, facesOf, operationOf, registry, type Called, type Face, type Input } from '../support/calls.js';
 import { allows, keysOf, trusts, World, type Role, type User } from '../support/world.js';
 
 /** An account with one of everything, as somebody who knows all its names sees it. */
@@ -21,6 +21,8 @@ interface Target {
   readonly roleArn: string;
   readonly accessKeyId: string;
   readonly sessionKeyId: string;
+  readonly decisionId: string;
+  readonly encodedMessage: string;
 }
 
 const everything = allows(['iam:*', 'sts:*', 'stint:*']);
@@ -40,6 +42,7 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
   CreateAccount: [(at) => ({ AccountName: 'mine', AccountId: at.account })],
   CreateRole: [(at) => ({ RoleName: at.roleName, AssumeRolePolicyDocument: trustsEc2 })],
   CreateUser: [user],
+  DecodeAuthorizationMessage: [(at) => ({ EncodedMessage: at.encodedMessage })],
   DeleteAccessKey: [userKey, key],
   DeleteRole: [role],
   DeleteRolePolicy: [policyOf('RoleName')],
@@ -48,6 +51,9 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
   GetAccessKeyInfo: [key, (at) => ({ AccessKeyId: at.sessionKeyId })],
   GetAccessKeyLastUsed: [key, (at) => ({ AccessKeyId: at.sessionKeyId })],
   GetCallerIdentity: [() => ({})],
+  GetContextKeysForCustomPolicy: [() => ({ PolicyInputList: [document.PolicyDocument] })],
+  GetContextKeysForPrincipalPolicy: [(at) => ({ PolicySourceArn: at.userArn }), (at) => ({ PolicySourceArn: at.roleArn })],
+  GetDecision: [(at) => ({ DecisionId: at.decisionId })],
   GetRole: [role],
   GetRolePolicy: [policyOf('RoleName')],
   GetUser: [user],
@@ -60,6 +66,8 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
   ListUsers: [() => ({}), () => ({ PathPrefix: '/victim/' })],
   PutRolePolicy: [with_(policyOf('RoleName'), document)],
   PutUserPolicy: [with_(policyOf('UserName'), document)],
+  SimulateCustomPolicy: [(at) => ({ PolicyInputList: [], ActionNames: ['iam:GetUser'], CallerArn: at.userArn })],
+  SimulatePrincipalPolicy: [(at) => ({ PolicySourceArn: at.userArn, ActionNames: ['iam:GetUser'] }), (at) => ({ PolicySourceArn: at.roleArn, ActionNames: ['iam:GetUser'] })],
   UpdateAccessKey: [with_(userKey, { Status: 'Inactive' }), with_(key, { Status: 'Inactive' })],
   UpdateAssumeRolePolicy: [with_(role, { PolicyDocument: trustsEc2 })],
 };
@@ -67,7 +75,7 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
 /** Operations that make something of their own account, and so succeed whatever the name. */
 const making = ['CreateRole', 'CreateUser'];
 /** Operations that answer about the caller's own account. */
-const own = ['GetCallerIdentity', 'ListAuditEvents', 'ListRoles', 'ListUsers'];
+const own = ['GetContextKeysForCustomPolicy', 'GetCallerIdentity', 'ListAuditEvents', 'ListRoles', 'ListUsers'];
 
 /** First what a stranger sees of his own account, while it is still bare; last what leaves something there. */
 const order = Object.keys(aims).sort((a, b) => rank(a) - rank(b));
@@ -83,11 +91,13 @@ const ghost: Target = {
   roleArn: 'arn:aws:iam::000000000001:role/victim/ghost-role',
   accessKeyId: 'AKIAGHOSTGHOSTGHOST2',
   sessionKeyId: 'ASIAGHOSTGHOSTGHOST2',
+  decisionId: '00000000-0000-4000-8000-000000000001',
+  encodedMessage: Buffer.alloc(300, 1).toString('base64'),
 };
 
 /** An answer in which what the caller named itself and what is new in every answer no longer shows. */
 function comparable({ status, code, text }: Called, { named, callerId }: { named: Target; callerId: string }): unknown {
-  let shown = text.replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<uuid>').replaceAll(callerId, '<caller>');
+  let shown = text.replace(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<uuid>').replaceAll(callerId, '<caller>').replace(/("encodedAuthorizationMessage":)"[^"]+"/, '$1"<message>"');
   for (const [member, value] of Object.entries(named).sort(([, a], [, b]) => String(b).length - String(a).length)) shown = shown.replaceAll(String(value), `<${member}>`);
   return { status, code, shown };
 }
@@ -120,6 +130,7 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
       roleArn: deploy.arn,
       accessKeyId: alice.accessKeyId,
       sessionKeyId: session.accessKeyId,
+      ...decisionIn(await call(app, 'query', { operation: 'ListUsers', keys: await world.user('victim-bob'), input: {} })),
     };
     for (const stranger of names) strangers.set(stranger, await aStranger(home, stranger));
   });
@@ -173,7 +184,7 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
           const callerId = stranger.world.root.account;
           // A role session has no keys of its own, and is told so before anything is looked for.
           const needsName = name.startsWith('role session') && 'AccessKeyId' in input && !('UserName' in input);
-          expect(result.code).toMatch(needsName ? /^(ValidationError|AccessDenied)$/ : /^(NoSuchEntity|AccessDenied)$/);
+          expect(result.code).toMatch(needsName ? /^(ValidationError|AccessDenied)$/ : /^(NoSuchEntity|AccessDenied|InvalidInput|InvalidAuthorizationMessageException)$/);
           expect(comparable(result, { named: target, callerId })).toEqual(comparable(asIfAbsent, { named: ghost, callerId }));
         }
       }

@@ -39,6 +39,7 @@ describe('a configuration', () => {
       databasePoolSize: 16,
       bootstrap: {},
       regions: [],
+      trustedProxies: [],
       maxBodyBytes: 1_048_576,
       requestTimeoutSeconds: 30,
       shutdownSeconds: 20,

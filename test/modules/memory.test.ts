@@ -40,14 +40,14 @@ describe('a remembered row', () => {
   const of = (value: number) => (): Promise<Thing> => Promise.resolve({ value });
 
   it('is loaded once and then known', async () => {
-    const memory = new Remembered<Thing>(10, always);
+    const memory = new Remembered<Thing>({ max: 10, weigh: () => 1 }, always);
     await memory.get('a', of(1));
     await expect(memory.get('a', of(2))).resolves.toEqual({ value: 1 });
     await expect(memory.get('b', of(3))).resolves.toEqual({ value: 3 });
   });
 
   it('is loaded again once it is forgotten', async () => {
-    const memory = new Remembered<Thing>(10, always);
+    const memory = new Remembered<Thing>({ max: 10, weigh: () => 1 }, always);
     for (const forget of [(): void => memory.forget('a'), (): void => memory.clear()]) {
       await memory.get('a', of(1));
       forget();
@@ -57,7 +57,7 @@ describe('a remembered row', () => {
   });
 
   it('gives way to others when there are too many', async () => {
-    const memory = new Remembered<Thing>(3, always);
+    const memory = new Remembered<Thing>({ max: 3, weigh: () => 1 }, always);
     for (const key of ['a', 'b', 'c', 'd']) await memory.get(key, of(1));
     const loaded: string[] = [];
     for (const key of ['d', 'c', 'b', 'a']) {
@@ -70,7 +70,7 @@ describe('a remembered row', () => {
   });
 
   it('that does not exist is remembered as well, and only so many of them', async () => {
-    const memory = new Remembered<Thing>(3, always);
+    const memory = new Remembered<Thing>({ max: 3, weigh: () => 1 }, always);
     const load = jest.fn(() => Promise.resolve(undefined));
     for (let round = 0; round < 2; round += 1) await expect(memory.get('none', load)).resolves.toBeUndefined();
     expect(load).toHaveBeenCalledTimes(1);
@@ -82,7 +82,7 @@ describe('a remembered row', () => {
   });
 
   it('is loaded once for all who ask at the same time', async () => {
-    const memory = new Remembered<Thing>(10, always);
+    const memory = new Remembered<Thing>({ max: 10, weigh: () => 1 }, always);
     const load = new Load();
     const asked = Array.from({ length: 20 }, () => memory.get('a', load.begin));
     load.finish(0, 1);
@@ -91,7 +91,7 @@ describe('a remembered row', () => {
   });
 
   it('that could not be loaded is asked for again', async () => {
-    const memory = new Remembered<Thing>(10, always);
+    const memory = new Remembered<Thing>({ max: 10, weigh: () => 1 }, always);
     const load = new Load();
     const asked = [memory.get('a', load.begin), memory.get('a', load.begin)];
     load.fail(0);
@@ -103,7 +103,7 @@ describe('a remembered row', () => {
     'is not remembered from a load that began before %s',
     async (_, forget) => {
       for (const old of [1, undefined]) {
-        const memory = new Remembered<Thing>(10, always);
+        const memory = new Remembered<Thing>({ max: 10, weigh: () => 1 }, always);
         const load = new Load();
         const before = memory.get('a', load.begin);
         forget(memory);
@@ -124,7 +124,7 @@ describe('a remembered row', () => {
     const step = fc.oneof(fc.constant('get' as const), fc.constant('change' as const), fc.constant('clear' as const), fc.nat(8));
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        const memory = new Remembered<Thing>(2, always);
+        const memory = new Remembered<Thing>({ max: 2, weigh: () => 1 }, always);
         const loads: (() => void)[] = [];
         let version = 0;
         const stale: number[] = [];
@@ -155,7 +155,7 @@ describe('a remembered row', () => {
 
   it('is neither given nor kept while nothing is believed', async () => {
     let believed = true;
-    const memory = new Remembered<Thing>(10, () => believed);
+    const memory = new Remembered<Thing>({ max: 10, weigh: () => 1 }, () => believed);
     await memory.get('a', of(1));
     await memory.get('none', () => Promise.resolve(undefined));
     const load = new Load();

@@ -28,6 +28,20 @@ export interface Called {
   readonly text: string;
 }
 
+/** The decision that a refusal names. */
+export interface Decided {
+  readonly decisionId: string;
+  readonly encodedMessage: string;
+}
+
+/** Reads the decision out of a refusal. */
+export function decisionIn({ text }: Called): Decided {
+  const decisionId = /"decisionId":"([^"]+)"/.exec(text)?.[1];
+  const encodedMessage = /"encodedAuthorizationMessage":"([^"]+)"/.exec(text)?.[1];
+  if (decisionId === undefined || encodedMessage === undefined) throw new Error(`no decision in ${text}`);
+  return { decisionId, encodedMessage };
+}
+
 /** Every operation of a running Stint. */
 export function registry(app: TestApp): readonly Implementation[] {
   return app.running.app.get(Operations).all;

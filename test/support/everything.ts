@@ -1,4 +1,4 @@
-import { call, operationOf, registry, type Called, type Face, type Input } from './calls.js';
+import { call, decisionIn, operationOf, registry, type Called, type Decided, type Face, type Input } from './calls.js';
 import type { Keys, TestApp } from './app.js';
 import { allows, trusts, World } from './world.js';
 
@@ -36,7 +36,8 @@ export async function everything(app: TestApp): Promise<Tour> {
       await call(app, has, { operation, keys: stranger, input });
       return answer;
     };
-    await tour(allowed, { face, caller, secrets });
+    const refused = async (): Promise<Decided> => decisionIn(await call(app, face, { operation: 'ListUsers', keys: stranger, input: {} }));
+    await tour(allowed, { face, caller, secrets, refused });
   }
   for (const { name } of registry(app)) if (!called.has(name)) throw new Error(`the tour leaves out ${name}`);
   return { secrets, called };
@@ -44,7 +45,7 @@ export async function everything(app: TestApp): Promise<Tour> {
 
 type Allowed = (operation: string, input: Input, keys?: Keys) => Promise<Called>;
 
-async function tour(allowed: Allowed, at: { face: Face; caller: Keys & { arn: string }; secrets: Map<string, string> }): Promise<void> {
+async function tour(allowed: Allowed, at: { face: Face; caller: Keys & { arn: string }; secrets: Map<string, string>; refused: () => Promise<Decided> }): Promise<void> {
   const { face, caller, secrets } = at;
   const [UserName, RoleName, PolicyName] = [`user-${face}`, `role-${face}`, 'own'];
   const PolicyDocument = JSON.stringify(allows('*'));
@@ -75,6 +76,15 @@ async function tour(allowed: Allowed, at: { face: Face; caller: Keys & { arn: st
   await allowed('DeleteAccessKey', { UserName, AccessKeyId });
   await allowed('DeleteUserPolicy', { UserName, PolicyName });
   await allowed('DeleteUser', { UserName });
+  await allowed('SimulateCustomPolicy', { PolicyInputList: [PolicyDocument], ActionNames: ['iam:GetUser'] });
+  await allowed('GetContextKeysForCustomPolicy', { PolicyInputList: [PolicyDocument] });
+  for (const operation of ['SimulatePrincipalPolicy', 'GetContextKeysForPrincipalPolicy']) {
+    await allowed(operation, { PolicySourceArn: RoleArn, ...(operation.startsWith('Simulate') ? { ActionNames: ['iam:GetUser'] } : {}) });
+  }
+  const refused = await at.refused();
+  secrets.set(refused.encodedMessage, `an encoded authorization message (${face})`);
+  await allowed('GetDecision', { DecisionId: refused.decisionId });
+  await allowed('DecodeAuthorizationMessage', { EncodedMessage: refused.encodedMessage });
   await allowed('DeleteRolePolicy', { RoleName, PolicyName });
   await allowed('DeleteRole', { RoleName });
 }

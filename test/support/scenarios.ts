@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../src/domain/errors.js';
 import type { Keys } from './app.js';
-import { call, type Input } from './calls.js';
+import { call, decisionIn, type Decided, type Input } from './calls.js';
 import { allows, trusts, type World } from './world.js';
 
 /** A call in a world of its own, and what it must answer on every face. */
@@ -163,5 +163,32 @@ const stint: Scenario[] = [
   { operation: 'ListAuditEvents', title: 'with a bad marker', expected: 'ValidationError', prepare: nothing({ Marker: 'no such marker' }) },
 ];
 
+const decided = (input: (decision: Decided) => Input) => async (world: World): Promise<{ input: Input }> => {
+  const keys = await world.user('alice');
+  return { input: input(decisionIn(await call(world.app, 'query', { operation: 'ListUsers', keys, input: {} }))) };
+};
+const question = { ActionNames: ['iam:GetUser', 's3:PutObject'] };
+const simulatedPolicy = text({ Version: '2012-10-17', Statement: { Effect: 'Allow', Action: 'iam:*', Resource: '*', Condition: { StringEquals: { 'aws:PrincipalTag/team': 'x' } } } });
+const source = (more: Input = {}) => async (world: World): Promise<{ input: Input }> => ({ input: { PolicySourceArn: (await world.user('alice', allows('iam:GetUser'))).arn, ...more } });
+const nowhere = (world: World): string => `arn:aws:iam::${world.root.account}:user/nobody`;
+
+const explained: Scenario[] = [
+  { operation: 'GetDecision', title: 'of a refusal', expected: 'ok', prepare: decided(({ decisionId }) => ({ DecisionId: decisionId })) },
+  { operation: 'GetDecision', title: 'that nobody took', expected: 'NoSuchEntity', prepare: nothing({ DecisionId: '00000000-0000-4000-8000-000000000000' }) },
+  { operation: 'DecodeAuthorizationMessage', title: 'of a refusal', expected: 'ok', prepare: decided(({ encodedMessage }) => ({ EncodedMessage: encodedMessage })) },
+  { operation: 'DecodeAuthorizationMessage', title: 'with something appended', expected: 'InvalidAuthorizationMessageException', prepare: decided(({ encodedMessage }) => ({ EncodedMessage: `${encodedMessage}\n` })) },
+  { operation: 'SimulateCustomPolicy', title: 'with a missing key', expected: 'ok', prepare: nothing({ PolicyInputList: [simulatedPolicy], ...question }) },
+  { operation: 'SimulateCustomPolicy', title: 'with a value for it', expected: 'ok', prepare: nothing({ PolicyInputList: [simulatedPolicy], ...question, ContextEntries: [{ ContextKeyName: 'aws:PrincipalTag/team', ContextKeyValues: ['x'], ContextKeyType: 'string' }] }) },
+  { operation: 'SimulateCustomPolicy', title: 'with a policy that is none', expected: 'InvalidInput', prepare: nothing({ PolicyInputList: ['{}'], ...question }) },
+  { operation: 'SimulatePrincipalPolicy', title: 'of a user', expected: 'ok', prepare: source(question) },
+  { operation: 'SimulatePrincipalPolicy', title: 'of nobody', expected: 'NoSuchEntity', prepare: (world) => Promise.resolve({ input: { PolicySourceArn: nowhere(world), ...question } }) },
+  { operation: 'SimulatePrincipalPolicy', title: 'of somebody abroad', expected: 'InvalidInput', prepare: nothing({ PolicySourceArn: 'arn:aws:iam::000000000001:user/somebody', ...question }) },
+  { operation: 'GetContextKeysForCustomPolicy', title: 'of a policy', expected: 'ok', prepare: nothing({ PolicyInputList: [simulatedPolicy] }) },
+  { operation: 'GetContextKeysForCustomPolicy', title: 'of a policy that is none', expected: 'InvalidInput', prepare: nothing({ PolicyInputList: ['{}'] }) },
+  { operation: 'GetContextKeysForPrincipalPolicy', title: 'of a user', expected: 'ok', prepare: source({ PolicyInputList: [simulatedPolicy] }) },
+  { operation: 'GetContextKeysForPrincipalPolicy', title: 'of nobody', expected: 'NoSuchEntity', prepare: (world) => Promise.resolve({ input: { PolicySourceArn: nowhere(world) } }) },
+  { operation: 'GetContextKeysForPrincipalPolicy', title: 'of somebody abroad', expected: 'InvalidInput', prepare: nothing({ PolicySourceArn: 'arn:aws:iam::000000000001:user/somebody' }) },
+];
+
 /** What every face must agree on. */
-export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...stint];
+export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...stint, ...explained];
