@@ -1,0 +1,86 @@
+import { TestApp, type Keys } from '../support/app.js';
+import { call, effectOf, expectRefused, type Input } from '../support/calls.js';
+import { allows, trusts, World } from '../support/world.js';
+
+const trustsEc2 = JSON.stringify(trusts({ Service: 'ec2.amazonaws.com' }));
+
+/** A name can come to mean somebody else between the judgement, which goes by memory, and the act. */
+describe('a call whose target is not the one that was judged', () => {
+  let app: TestApp;
+  let world: World;
+
+  beforeAll(async () => {
+    app = await TestApp.boot();
+    world = new World(app);
+  });
+  afterAll(() => app.close());
+
+  /** Makes an entity behind the server's back, so that what it remembers of the name is wrong. */
+  async function appears(kind: 'user' | 'role', name: string): Promise<void> {
+    if (kind === 'user') {
+      await app.sql(
+        `INSERT INTO iam_user (user_id, account_id, user_name, name_key, path, tags, created_at) VALUES ($1, $2, $3, $3, '/admin/', '[]', now())`,
+        [`AIDA${name.toUpperCase().padEnd(17, 'X')}`, app.root.account, name],
+      );
+      return;
+    }
+    await app.sql(
+      `INSERT INTO role (role_id, account_id, role_name, name_key, path, max_session_duration, trust_policy, trust_principals, tags, created_at)
+       VALUES ($1, $2, $3, $3, '/admin/', 3600, $4, '{}', '[]', now())`,
+      [`AROA${name.toUpperCase().padEnd(17, 'X')}`, app.root.account, name, trustsEc2],
+    );
+  }
+
+  const about = (kind: 'user' | 'role', name: string): Input => (kind === 'user' ? { UserName: name } : { RoleName: name });
+  const cases: readonly (readonly [string, 'user' | 'role', Input])[] = [
+    ['CreateAccessKey', 'user', {}],
+    ['PutUserPolicy', 'user', { PolicyName: 'p', PolicyDocument: JSON.stringify(allows('*')) }],
+    ['DeleteUser', 'user', {}],
+    ['GetUser', 'user', {}],
+    ['ListUserPolicies', 'user', {}],
+    ['UpdateAssumeRolePolicy', 'role', { PolicyDocument: trustsEc2 }],
+    ['PutRolePolicy', 'role', { PolicyName: 'p', PolicyDocument: JSON.stringify(allows('*')) }],
+    ['DeleteRole', 'role', {}],
+    ['GetRole', 'role', {}],
+  ];
+
+  it.each(cases)('is judged again: %s', async (operation, kind, more) => {
+    const name = `vip${operation.toLowerCase().slice(0, 12)}`;
+    // Everything on entities without a path, and nothing on others.
+    const mallory = await world.user(`mallory-${operation}`, allows(`iam:${operation}`, `arn:aws:iam::${app.root.account}:${kind}/${name}`));
+    const asked = { operation, keys: mallory, input: { ...about(kind, name), ...more } };
+    expect((await call(app, 'query', asked)).code).toBe('NoSuchEntity');
+    await appears(kind, name);
+    const effect = await effectOf(app, () => call(app, 'query', asked));
+    expectRefused(effect, { code: 'AccessDenied', status: 403 }, operation);
+  });
+
+  it('is found where it may be: a user that another node has just made', async () => {
+    const asked = { operation: 'PutUserPolicy', keys: app.root, input: { UserName: 'late', PolicyName: 'p', PolicyDocument: JSON.stringify(allows('*')) } };
+    expect((await call(app, 'query', asked)).code).toBe('NoSuchEntity');
+    await appears('user', 'late');
+    expect(await call(app, 'query', asked)).toMatchObject({ status: 200 });
+  });
+
+  it.each(['CreateAccessKey', 'ListAccessKeys'])('is not there any more: %s', async (operation) => {
+    await world.user(`gone-${operation}`);
+    const keys: Keys = app.root;
+    const input = { UserName: `gone-${operation}` };
+    await call(app, 'query', { operation, keys, input });
+    await app.sql('DELETE FROM access_key WHERE user_id IN (SELECT user_id FROM iam_user WHERE user_name = $1)', [input.UserName]);
+    await app.sql('DELETE FROM iam_user WHERE user_name = $1', [input.UserName]);
+    const effect = await effectOf(app, () => call(app, 'query', { operation, keys, input }));
+    expectRefused(effect, { code: 'NoSuchEntity', status: 404, message: `The user with name ${input.UserName} cannot be found.` }, operation);
+  });
+
+  it('is made and removed at once by many, and nobody hears of a bug', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const UserName = `brief-${String(round)}`;
+      await call(app, 'query', { operation: 'CreateUser', keys: app.root, input: { UserName } });
+      const codes = await Promise.all(
+        ['CreateAccessKey', 'DeleteUser', 'CreateAccessKey', 'GetUser'].map(async (operation) => (await call(app, 'query', { operation, keys: app.root, input: { UserName } })).code),
+      );
+      for (const code of codes) expect([undefined, 'NoSuchEntity', 'DeleteConflict', 'ConcurrentModification']).toContain(code);
+    }
+  });
+});
