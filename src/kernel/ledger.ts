@@ -24,14 +24,19 @@ export function append<R>(table: AppendTable<R>, row: R): Append {
 
 interface Entry {
   readonly rows: readonly Append[];
+  /** Characters and bytes of its values. */
+  readonly weight: number;
   /** Absent: nobody waits, and the entry is tried again until it is written. */
   readonly waiter?: { resolve(): void; reject(error: unknown): void };
 }
 
 /** How many entries wait at the most; beyond, callers are refused before anything was done. */
 const QUEUE_MAX = 8_192;
-/** How many entries one transaction carries at the most. */
+/** How much the waiting entries may weigh, in characters: a few large events must not cost what many small ones do. */
+const QUEUE_WEIGHT_MAX = 64 * 1024 * 1024;
+/** How many entries one transaction carries at the most, and how much they weigh. */
 const BATCH_MAX = 512;
+const BATCH_WEIGHT_MAX = 4 * 1024 * 1024;
 /** How long to wait before the next attempt when the database is away and nobody waits, in milliseconds. */
 const RETRY_MS = 250;
 const QUERY_TIMEOUT_MS = 10_000;
@@ -48,6 +53,8 @@ export class Ledger {
   #flushing: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
   #lost = 0;
+  /** Of all that waits. */
+  #weight = 0;
   #closed = false;
   readonly #statements = new Map<string, string>();
 
@@ -68,7 +75,7 @@ export class Ledger {
     this.#admit();
     if (rows.length === 0) return;
     await new Promise<void>((resolve, reject) => {
-      this.#queue.push({ rows, waiter: { resolve, reject } });
+      this.#push({ rows, weight: weightOf(rows), waiter: { resolve, reject } });
       this.#kick();
     });
   }
@@ -77,7 +84,7 @@ export class Ledger {
   offer(rows: readonly Append[]): void {
     this.#admit();
     if (rows.length === 0) return;
-    this.#queue.push({ rows });
+    this.#push({ rows, weight: weightOf(rows) });
     this.#kick();
   }
 
@@ -105,13 +112,32 @@ export class Ledger {
     clearTimeout(this.#retry);
     this.#lost += this.#queue.length;
     this.#queue.length = 0;
+    this.#weight = 0;
     await this.#client?.end().catch(() => undefined);
     this.#client = undefined;
   }
 
   #admit(): void {
     if (this.#closed) throw unavailable(new Error('the ledger is closed'));
-    if (this.#queue.length >= QUEUE_MAX) throw unavailable(new Error('the ledger is full'));
+    if (this.#queue.length >= QUEUE_MAX || this.#weight >= QUEUE_WEIGHT_MAX) throw unavailable(new Error('the ledger is full'));
+  }
+
+  #push(entry: Entry): void {
+    this.#queue.push(entry);
+    this.#weight += entry.weight;
+  }
+
+  /** The next entries to write together; at least one, whatever it weighs. */
+  #take(): Entry[] {
+    let count = 0;
+    let weight = 0;
+    for (const entry of this.#queue) {
+      if (count > 0 && (count === BATCH_MAX || weight + entry.weight > BATCH_WEIGHT_MAX)) break;
+      count += 1;
+      weight += entry.weight;
+    }
+    this.#weight -= weight;
+    return this.#queue.splice(0, count);
   }
 
   #kick(): void {
@@ -141,7 +167,7 @@ export class Ledger {
 
   async #drain(): Promise<void> {
     while (this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, BATCH_MAX);
+      const batch = this.#take();
       try {
         await this.#write(batch);
         for (const entry of batch) entry.waiter?.resolve();
@@ -180,6 +206,7 @@ export class Ledger {
     const waiting = this.#queue.filter((entry) => entry.waiter !== undefined);
     for (const entry of waiting) entry.waiter?.reject(unavailable(error));
     this.#queue.splice(0, this.#queue.length, ...this.#queue.filter((entry) => entry.waiter === undefined));
+    this.#weight = this.#queue.reduce((sum, entry) => sum + entry.weight, 0);
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => {
       this.#retry = undefined;
@@ -211,6 +238,12 @@ export class Ledger {
     });
     return { name, text, values };
   }
+}
+
+function weightOf(rows: readonly Append[]): number {
+  let weight = 0;
+  for (const { values } of rows) for (const value of values) weight += typeof value === 'string' || Buffer.isBuffer(value) ? value.length : 8;
+  return weight;
 }
 
 /** PostgreSQL will never take these rows: a data, constraint or size error, not a failure of the connection. */
