@@ -17,7 +17,7 @@ if [ -f "$credentials" ] && [ -f "$config" ]; then
   export AWS_CONFIG_FILE=$config AWS_SHARED_CREDENTIALS_FILE=$credentials
   # They would be preferred to the files.
   unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_PROFILE
-  endpoint=${endpoint:-$(sed -n 's/^endpoint_url *= *//p' "$config")}
+  endpoint=${endpoint:-$(sed -n "s/^endpoint_url *= *//p" "$config" | head -n 1)}
 fi
 endpoint=${endpoint:-http://127.0.0.1:8700}
 export AWS_DEFAULT_REGION=us-east-1 AWS_PAGER='' AWS_EC2_METADATA_DISABLED=true
