@@ -4,6 +4,7 @@ import { Roles1767225600003 } from './1767225600003-roles.js';
 import { Policies1767225600004 } from './1767225600004-policies.js';
 import { Sessions1767225600005 } from './1767225600005-sessions.js';
 import { Decisions1767225600006 } from './1767225600006-decisions.js';
+import { ManagedPolicies1767225600007 } from './1767225600007-managed-policies.js';
 
 /** Every migration, oldest first: listed by hand, so that the built program and the tests run the same ones. */
 export const migrations = [
@@ -13,4 +14,5 @@ export const migrations = [
   Policies1767225600004,
   Sessions1767225600005,
   Decisions1767225600006,
+  ManagedPolicies1767225600007,
 ] as const;

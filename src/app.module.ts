@@ -7,12 +7,13 @@ import type { Entities } from './kernel/database.js';
 import type { Kernel } from './kernel/kernel.js';
 import { KernelModule } from './kernel/kernel.module.js';
 import { DecisionRow } from './policies/decisions.entities.js';
+import { ManagedPolicyRow, PolicyAttachmentRow, PolicyVersionRow } from './policies/managed.entities.js';
 import { InlinePolicyRow } from './policies/policies.entities.js';
 import { RoleRow } from './roles/roles.entities.js';
 import { SessionRow } from './sessions/sessions.entities.js';
 
 /** Every table of the application. */
-export const entities: Entities = [AuditEventRow, AccountRow, UserRow, AccessKeyRow, RoleRow, InlinePolicyRow, DecisionRow, SessionRow];
+export const entities: Entities = [AuditEventRow, AccountRow, UserRow, AccessKeyRow, RoleRow, InlinePolicyRow, ManagedPolicyRow, PolicyVersionRow, PolicyAttachmentRow, DecisionRow, SessionRow];
 
 /** The whole application above its kernel. */
 @Module({})

@@ -7,7 +7,9 @@ import { AccessKeyOperations } from '../identities/access-keys.operations.js';
 import { AccountOperations } from '../identities/accounts.operations.js';
 import { UserOperations } from '../identities/users.operations.js';
 import type { Implementation } from '../kernel/handler.js';
+import { AttachmentOperations } from '../policies/attachments.operations.js';
 import { DecisionOperations } from '../policies/decisions.operations.js';
+import { ManagedPolicyOperations } from '../policies/managed.operations.js';
 import { PolicyOperations } from '../policies/policies.operations.js';
 import { SimulateOperations } from '../policies/simulate.operations.js';
 import { RoleOperations } from '../roles/roles.operations.js';
@@ -38,8 +40,8 @@ export class Operations {
 
   // The one place that knows every feature; more parameters than elsewhere is its whole point.
   // eslint-disable-next-line house/max-params
-  constructor(sts: StsOperations, users: UserOperations, keys: AccessKeyOperations, roles: RoleOperations, policies: PolicyOperations, decisions: DecisionOperations, simulator: SimulateOperations, accounts: AccountOperations, audit: AuditOperations) {
-    this.all = [sts, users, keys, roles, policies, decisions, simulator, accounts, audit].flatMap((feature) => feature.operations);
+  constructor(sts: StsOperations, users: UserOperations, keys: AccessKeyOperations, roles: RoleOperations, policies: PolicyOperations, managed: ManagedPolicyOperations, attachments: AttachmentOperations, decisions: DecisionOperations, simulator: SimulateOperations, accounts: AccountOperations, audit: AuditOperations) {
+    this.all = [sts, users, keys, roles, policies, managed, attachments, decisions, simulator, accounts, audit].flatMap((feature) => feature.operations);
     this.#byAction = new Map(
       this.all.flatMap((operation) => {
         const { aws } = operation.contract;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import type { ErrorCode } from '../domain/errors.js';
+import type { ContextValue } from '../domain/policy/evaluate.js';
 import type { Caller } from '../domain/principal.js';
 
 /** An HTTP method of the REST face. */
@@ -18,6 +19,8 @@ export type ResourceRef =
   | { readonly user: string | undefined }
   | { readonly role: string }
   | { readonly accessKey: string }
+  /** A managed policy, by its ARN. */
+  | { readonly policy: string }
   | { readonly arn: string };
 
 /** Who may call an operation. */
@@ -27,6 +30,8 @@ export type Access<I> =
       readonly resource: (input: I, caller: Caller) => ResourceRef;
       /** Further actions that the input makes necessary on the same resource, such as tagging. */
       readonly also?: (input: I) => readonly string[];
+      /** Condition keys of the operation itself, such as iam:PolicyARN. */
+      readonly context?: (input: I) => Readonly<Record<string, ContextValue>>;
       /** Only principals of the management account, whatever their policies say. */
       readonly within?: 'management-account';
     }
@@ -74,6 +79,8 @@ export interface Mark {
   readonly sensitive?: 'omit' | 'sha256';
   /** A policy document: percent-encoded (RFC 3986) in AWS answers, plain JSON text elsewhere. */
   readonly document?: true;
+  /** How AWS words whatever an entry of a list violates: all of its constraints at once. */
+  readonly entry?: string;
 }
 
 /** The marks of schemas, by schema instance. */

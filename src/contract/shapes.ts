@@ -30,7 +30,7 @@ export const NewName = z.string().min(1).max(64).refine(...sentence(isName, NAME
 export const UserName = z.string().min(1).max(128).refine(...sentence(isName, NAME_SENTENCE));
 /** The name of an existing role: 1–64 characters. */
 export const RoleName = z.string().min(1).max(64).refine(...sentence(isName, NAME_SENTENCE));
-/** The name of an inline policy: 1–128 characters. */
+/** The name of a policy: 1–128 characters. */
 export const PolicyName = z.string().min(1).max(128).refine(...sentence(isName, NAME_SENTENCE));
 
 /** An entity's path: `/` or `/…/`, 1–512 printable ASCII characters. */
@@ -45,6 +45,13 @@ export const PathPrefix = z
   .min(1)
   .max(512)
   .refine(...sentence((text) => /^\/[\u0021-\u007F]*$/.test(text), PATH_PREFIX_SENTENCE));
+
+/** The path of a managed policy: `/` or `/…/`, of fewer characters than other paths. */
+export const PolicyPath = z
+  .string()
+  .min(1)
+  .max(512)
+  .refine(...sentence((text) => /^\/(?:[A-Za-z0-9.,+@=_-]+\/)*$/.test(text), PATH_SENTENCE));
 
 /** An ARN as text, 20–2048 characters; its form is judged by the operation. */
 export const ArnText = z
@@ -75,13 +82,19 @@ export const PolicyTextOut = z.string();
 marks.add(PolicyTextOut, { document: true });
 
 const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+const TagKey = z.string().min(1).max(128).regex(...pattern(TAG_TEXT, '[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+'));
+marks.add(TagKey, {
+  entry: 'Member must have length less than or equal to 128, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+, Member must not be null',
+});
 /** One tag: a key of 1–128 and a value of 0–256 characters. */
 export const Tag = z.object({
-  Key: z.string().min(1).max(128).regex(...pattern(TAG_TEXT, '[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+')),
+  Key: TagKey,
   Value: z.string().max(256).regex(...pattern(TAG_TEXT, '[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*')),
 });
 /** Up to 50 tags. */
 export const Tags = z.array(Tag).max(50);
+/** Keys of up to 50 tags. */
+export const TagKeys = z.array(TagKey).max(50);
 /** Tags as answers show them. */
 export const TagsOut = z.array(z.object({ Key: z.string(), Value: z.string() }));
 

@@ -18,7 +18,7 @@ export function parseInput<I extends z.ZodObject>(contract: Contract<I>, raw: un
     throw new ApiError('ValidationError', sentenceOf(first));
   }
   const echo = contract.aws === 'sts';
-  const texts = constraints.map((issue) => violation(issue, echo && !isSensitive(contract.input, issue.path)));
+  const texts = [...new Set(constraints.map((issue) => entryViolation(contract.input, issue) ?? violation(issue, echo && !isSensitive(contract.input, issue.path))))];
   const count = texts.length;
   throw new ApiError(
     'ValidationError',
@@ -43,6 +43,15 @@ function violation(issue: Issue, echo: boolean): string {
   const missing = issue.input === undefined;
   const value = missing && echo ? ' null' : echo ? ` '${shown(issue.input)}'` : '';
   return `Value${value} at '${pathText(issue.path)}' failed to satisfy constraint: Member must ${constraint(issue)}`;
+}
+
+/** A violation in an entry of a list that AWS words by naming every constraint on its entries. */
+function entryViolation(schema: z.ZodObject, { path }: Issue): string | undefined {
+  const [member, place, ...within] = path;
+  if (typeof place !== 'number' || within.length > 0) return undefined;
+  const list = unwrapped(shapeOf(schema)[String(member)] ?? z.unknown());
+  const rule = list instanceof z.ZodArray ? markOf(list.element as z.ZodType).entry : undefined;
+  return rule === undefined ? undefined : `Value at '${pathText([String(member)])}' failed to satisfy constraint: Member must satisfy constraint: [${rule}]`;
 }
 
 // AWS echoes whole values; a bounded part keeps a hostile 128 KB parameter out of answers and events.

@@ -35,7 +35,7 @@ export function parseArn(text: string): Arn | undefined {
 }
 
 /** The ARN of an IAM entity, `arn:aws:iam::123456789012:user/path/name`, from its path and name: `/path/name`. */
-export function iamArn(account: string, type: 'user' | 'role', pathAndName: string): string {
+export function iamArn(account: string, type: 'user' | 'role' | 'policy', pathAndName: string): string {
   return `arn:aws:iam::${account}:${type}${pathAndName}`;
 }
 
@@ -55,4 +55,18 @@ export function nameInArn(arn: string, type: 'user' | 'role'): { account: string
   if (parsed?.partition !== 'aws' || parsed.service !== 'iam' || parsed.region !== '' || !isAccountId(parsed.account)) return undefined;
   const name = parsed.resource.split('/').at(-1) ?? '';
   return parsed.resource.startsWith(`${type}/`) && /^[\w+=,.@-]{1,64}$/.test(name) ? { account: parsed.account, name } : undefined;
+}
+
+/** What a managed policy's ARN says. */
+export interface PolicyName {
+  /** The account that owns the policy; `aws` for those that are shipped. */
+  readonly account: string;
+  readonly path: string;
+  readonly name: string;
+}
+
+/** The parts of a managed policy's ARN; undefined where no managed policy can have it. */
+export function policyInArn(arn: string): PolicyName | undefined {
+  const [, account = '', path = '', name = ''] = /^arn:aws:iam::(\d{12}|aws):policy(\/(?:[\w.,+@=-]+\/)*)([\w+=,.@-]{1,128})$/.exec(arn) ?? [];
+  return account === '' || path.length > 512 ? undefined : { account, path, name };
 }

@@ -148,6 +148,7 @@ export class IdentitiesStore {
     await onConstraint(tx.delete(UserRow, { userId: row.userId }), {
       FK_access_key_user: conflict('access keys'),
       FK_inline_policy_user: conflict('policies'),
+      FK_policy_attachment_user: () => new ApiError('DeleteConflict', 'Cannot delete entity, must detach all policies first.'),
     });
     this.#forgetUser(tx, row);
   }

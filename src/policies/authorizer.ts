@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 
 import type { Contract, ResourceRef } from '../contract/operation.js';
-import { iamArn, rootArn } from '../domain/arn.js';
+import { iamArn, policyInArn, rootArn } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
 import { evaluate, refusalText, type ContextValue, type Decision, type PolicySet, type PrincipalFacts, type Request, type TrustPolicy } from '../domain/policy/evaluate.js';
 import { explain } from '../domain/policy/explain.js';
@@ -12,6 +12,7 @@ import type { Source } from '../kernel/handler.js';
 import { roleArn, RolesStore } from '../roles/roles.store.js';
 import { requestContext, type TagFact } from './context.js';
 import type { Judged } from './decisions.js';
+import { ManagedPoliciesStore } from './managed.store.js';
 import { PoliciesStore } from './policies.store.js';
 
 /** A call that has to be judged. */
@@ -61,6 +62,7 @@ export class Authorizer {
     private readonly policies: PoliciesStore,
     private readonly identities: IdentitiesStore,
     private readonly roles: RolesStore,
+    private readonly managed: ManagedPoliciesStore,
   ) {}
 
   /**
@@ -84,6 +86,7 @@ export class Authorizer {
         resourceAccount: caller.account,
         ...(resource.tags === undefined ? {} : { resourceTags: resource.tags }),
         ...(requestTags === undefined ? {} : { requestTags }),
+        ...(access.context === undefined ? {} : { context: access.context(input) }),
       });
     }
     return { ref, resource };
@@ -101,6 +104,12 @@ export class Authorizer {
       const row = to.hold ? await this.roles.lockRoleByName(tx as Tx, account, ref.role) : await this.roles.findRoleByNameIn(tx, account, ref.role);
       if (row === undefined || same(resource, { arn: roleArn(row), tags: row.tags })) return;
       this.roles.misremembered(account, ref.role);
+      throw new Superseded();
+    }
+    if ('policy' in ref) {
+      const row = to.hold ? await this.managed.lock(tx as Tx, ref.policy, account) : await this.managed.findIn(tx, ref.policy, account);
+      if (row === undefined || same(resource, { arn: ref.policy, tags: row.tags })) return;
+      this.managed.misremembered(ref.policy);
       throw new Superseded();
     }
     if (!('user' in ref)) return;
@@ -153,6 +162,11 @@ export class Authorizer {
       return role === undefined ? { arn: iamArn(caller.account, 'role', `/${ref.role}`) } : { arn: roleArn(role), tags: role.tags };
     }
     if ('accessKey' in ref) return this.#keyOwner(ref.accessKey, caller);
+    if ('policy' in ref) {
+      // The tags of another account's policy are nobody's business here.
+      const policy = policyInArn(ref.policy)?.account === caller.account ? await this.managed.find(ref.policy) : undefined;
+      return { arn: ref.policy, ...(policy && { tags: policy.tags }) };
+    }
     if (ref.user === undefined) return { arn: caller.kind === 'assumed-role' ? '*' : callerArn(caller) };
     const user = await this.identities.findUserByName(caller.account, ref.user);
     return user === undefined

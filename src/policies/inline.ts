@@ -4,17 +4,15 @@ import { ApiError } from '../domain/errors.js';
 import { parseIdentityPolicy, policySize } from '../domain/policy/document.js';
 import type { ReadTx, Tx } from '../kernel/database.js';
 import { pageRequest, type Page } from '../kernel/page.js';
+import type { NamedOwner, PolicyOwner } from './owners.js';
 import type { InlinePolicyRow } from './policies.entities.js';
-import { PoliciesStore, type PolicyOwner } from './policies.store.js';
+import { PoliciesStore } from './policies.store.js';
 
 /** IAM quotas: all inline policies of one entity together, without white space, in characters. */
 const SIZE_MAX = { user: 2048, role: 10_240 } as const;
 
 /** White space does not count, but it is kept: documents may be written this many times as long as the quota. */
-const WRITTEN_MAX = 4;
-
-/** A user or role with the name it is called by. */
-export type NamedOwner = PolicyOwner & { readonly name: string };
+export const WRITTEN_MAX = 4;
 
 /** What is the same for the inline policies of users and of roles. */
 @Injectable()

@@ -1,17 +1,16 @@
 import { Module } from '@nestjs/common';
 
-import { IdentitiesModule } from '../identities/identities.module.js';
-import { RolesModule } from '../roles/roles.module.js';
 import { Authorizer } from './authorizer.js';
 import { DecisionOperations } from './decisions.operations.js';
 import { DecisionsStore } from './decisions.store.js';
 import { Decisions } from './decisions.js';
 import { InlinePolicies } from './inline.js';
+import { ManagedPoliciesModule } from './managed.module.js';
 import { PolicyOperations } from './policies.operations.js';
 import { PoliciesStore } from './policies.store.js';
 import { SimulateOperations } from './simulate.operations.js';
 
 const providers = [PoliciesStore, InlinePolicies, Authorizer, PolicyOperations, Decisions, DecisionsStore, DecisionOperations, SimulateOperations];
 
-@Module({ imports: [IdentitiesModule, RolesModule], providers, exports: providers })
+@Module({ imports: [ManagedPoliciesModule], providers, exports: [...providers, ManagedPoliciesModule] })
 export class PoliciesModule {}

@@ -8,34 +8,48 @@ import { LOG } from '../kernel/kernel.js';
 import type { Log } from '../kernel/log.js';
 import { Memory, type Remembered } from '../kernel/memory.js';
 import { pageOf, type Page, type PageRequest } from '../kernel/page.js';
+import { AttachmentsStore } from './attachments.store.js';
+import { ManagedPoliciesStore } from './managed.store.js';
+import type { PolicyOwner } from './owners.js';
 import { InlinePolicyRow } from './policies.entities.js';
 
-/** Whose policies: a user or a role, by unique id. */
-export interface PolicyOwner {
-  readonly type: 'user' | 'role';
-  readonly id: string;
+/** What a user or role has: inline policies, parsed, and the ARNs of the attached ones. */
+interface Owned {
+  readonly inline: readonly NamedPolicy[];
+  readonly attached: readonly string[];
 }
 
-/** Inline policies. */
+/** Inline policies, and what is in force together with the attached ones. */
 @Injectable()
 export class PoliciesStore {
-  readonly #inForce: Remembered<readonly NamedPolicy[]>;
+  readonly #owned: Remembered<Owned>;
 
   constructor(
     private readonly database: Database,
     @Inject(LOG) private readonly log: Log,
+    private readonly attachments: AttachmentsStore,
+    private readonly managed: ManagedPoliciesStore,
     memory: Memory,
   ) {
-    this.#inForce = memory.of('inline_policy', 20_000, (policies) => 1_024 + 8 * JSON.stringify(policies).length);
+    this.#owned = memory.of('owner_policies', 20_000, (owned) => 1_024 + 8 * JSON.stringify(owned).length);
   }
 
-  /** The parsed policies of a user or role, from memory where they may be. */
+  /** The parsed policies of a user or role, inline and attached, from memory where they may be. */
   async inForce(ownerId: string): Promise<readonly NamedPolicy[]> {
-    const policies = await this.#inForce.get(ownerId, async () => {
-      const rows = await this.database.read((tx) => this.all(tx, ownerId));
-      return rows.map((row) => ({ id: row.policyName, document: this.#parsed(row) }));
-    });
-    return policies ?? [];
+    const owned = await this.#owned.get(ownerId, () => this.database.read((tx) => this.#load(tx, ownerId)));
+    if (owned === undefined || owned.attached.length === 0) return owned?.inline ?? [];
+    const policies = [...owned.inline];
+    for (const arn of owned.attached) {
+      // One that is gone was detached first; of the shipped ones, none that this version does not know takes anything away.
+      const policy = await this.managed.findInForce(arn);
+      if (policy !== undefined) policies.push(policy);
+    }
+    return policies;
+  }
+
+  async #load(tx: ReadTx, ownerId: string): Promise<Owned> {
+    const rows = await this.all(tx, ownerId);
+    return { inline: rows.map((row) => ({ id: row.policyName, document: this.#parsed(row) })), attached: await this.attachments.arnsOf(tx, ownerId) };
   }
 
   // Documents are checked when they are saved; one that does not parse was changed behind our back, and denies.
@@ -76,13 +90,13 @@ export class PoliciesStore {
       document: policy.document,
     };
     await tx.upsert(InlinePolicyRow, row, ['ownerId', 'policyName']);
-    this.database.forget(tx, { memory: 'inline_policy', key: owner.id });
+    this.database.forget(tx, { memory: 'owner_policies', key: owner.id });
   }
 
   /** Removes a policy; false where there was none. */
   async delete(tx: Tx, ownerId: string, policyName: string): Promise<boolean> {
     const result = await tx.delete(InlinePolicyRow, { ownerId, policyName });
-    this.database.forget(tx, { memory: 'inline_policy', key: ownerId });
+    this.database.forget(tx, { memory: 'owner_policies', key: ownerId });
     return result.affected === 1;
   }
 }

@@ -12,6 +12,8 @@ import type { ReadTx } from '../kernel/database.js';
 import { implement } from '../kernel/handler.js';
 import { pageOf, pageRequest } from '../kernel/page.js';
 import { roleArn, RolesStore } from '../roles/roles.store.js';
+import { AttachmentsStore } from './attachments.store.js';
+import { ManagedPoliciesStore } from './managed.store.js';
 import { PoliciesStore } from './policies.store.js';
 import { simulateContracts } from './simulate.contract.js';
 
@@ -31,6 +33,8 @@ interface Subject {
 export class SimulateOperations {
   constructor(
     private readonly policies: PoliciesStore,
+    private readonly attachments: AttachmentsStore,
+    private readonly managed: ManagedPoliciesStore,
     private readonly identities: IdentitiesStore,
     private readonly roles: RolesStore,
   ) {}
@@ -80,7 +84,18 @@ export class SimulateOperations {
       ['aws:principaltype', facts.kind === 'user' ? 'User' : 'AssumedRole'],
       ...(facts.kind === 'user' ? [['aws:username', name] as const, ['aws:userid', facts.uniqueId] as const] : []),
     ]);
-    return { facts, policies: rows.map((row) => ({ id: `${type}_${name}_${row.policyName}`, text: row.document })), known };
+    const inline = rows.map((row) => ({ id: `${type}_${name}_${row.policyName}`, text: row.document }));
+    return { facts, policies: [...inline, ...(await this.#attached(tx, facts))], known };
+  }
+
+  async #attached(tx: ReadTx, { uniqueId, account }: PrincipalFacts): Promise<readonly PolicyText[]> {
+    const texts: PolicyText[] = [];
+    for (const arn of await this.attachments.arnsOf(tx, uniqueId)) {
+      const row = await this.managed.findIn(tx, arn, account);
+      const version = row && (await this.managed.findVersion(tx, row, row.defaultVersion));
+      if (version !== undefined) texts.push({ id: arn, text: version.document });
+    }
+    return texts;
   }
 }
 

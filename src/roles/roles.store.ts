@@ -117,6 +117,7 @@ export class RolesStore {
   async delete(tx: Tx, row: RoleRow): Promise<void> {
     await onConstraint(tx.delete(RoleRow, { roleId: row.roleId }), {
       FK_inline_policy_role: () => new ApiError('DeleteConflict', 'Cannot delete entity, must delete policies first.'),
+      FK_policy_attachment_role: () => new ApiError('DeleteConflict', 'Cannot delete entity, must detach all policies first.'),
     });
     this.#forget(tx, row);
   }

@@ -16,6 +16,8 @@ const below = (bound: number): Violation => [bound - 1, `have value greater than
 const above = (bound: number): Violation => [bound + 1, `have value less than or equal to ${String(bound)}`];
 const ARN = '[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+';
 const more = (count: number, value: object | string): Violation => [Array.from({ length: count + 1 }, () => value), `have length less than or equal to ${String(count)}`];
+const oneOf = (...values: string[]): Violation => ['none', `satisfy enum value set: [${values.join(', ')}]`];
+const TAG_KEY = 'satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+, Member must not be null]';
 const arn: Violation[] = [shorter('x'.repeat(19), 20), longer(2048), pattern(`arn:aws:iam::1:role/\u0001`, ARN)];
 
 /** Violations by member, or by operation and member where an operation has bounds of its own. */
@@ -37,7 +39,9 @@ const violations: Readonly<Record<string, readonly Violation[]>> = {
   Action: [pattern('s3:GetObject', '((sts|iam|stint):)?[A-Za-z]+')],
   AssumeRolePolicyDocument: [shorter('', 1), longer(131_072)],
   Description: [longer(1000), pattern('\u0001', '[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*')],
+  'CreatePolicy Description': [longer(1000), pattern('\u0001', '[\\u0009\\u000A\\u000D\\u0020-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]*')],
   DurationSeconds: [below(900), above(43_200)],
+  EntityFilter: [oneOf('User', 'Role', 'Group', 'LocalManagedPolicy', 'AWSManagedPolicy')],
   ExternalId: [shorter('x', 2), longer(1224), pattern('a b', '[\\w+=,.@:\\/-]*')],
   Marker: [shorter('', 1), longer(320)],
   MaxItems: [below(1), above(1000)],
@@ -46,19 +50,27 @@ const violations: Readonly<Record<string, readonly Violation[]>> = {
   Path: [shorter('', 1), longer(512)],
   PathPrefix: [shorter('', 1), longer(512)],
   PermissionsBoundary: arn,
+  PolicyArn: arn,
   PolicyDocument: [shorter('', 1), longer(131_072)],
   PolicyName: [shorter('', 1), longer(128)],
+  PolicyUsageFilter: [oneOf('PermissionsPolicy', 'PermissionsBoundary')],
   Principal: [shorter('', 1), longer(2048)],
   RoleArn: arn,
   RoleName: [shorter('', 1), longer(64)],
   RoleSessionName: [shorter('x', 2), longer(64), pattern('Session1:2', '[\\w+=,.@-]*'), pattern('caf\u00e9', '[\\w+=,.@-]*')],
+  Scope: [oneOf('All', 'AWS', 'Local')],
   Status: [['active', 'satisfy enum value set: [Active, Inactive]']],
   Tags: [[Array.from({ length: 51 }, (_, index) => ({ Key: `k${String(index)}`, Value: '' })), 'have length less than or equal to 50']],
+  TagKeys: [more(50, 'k'), [['k', 'a!'], TAG_KEY], [['', 'x'.repeat(129)], TAG_KEY]],
   UserName: [shorter('', 1), longer(128)],
+  VersionId: [pattern('v0', 'v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?'), pattern('1', 'v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?')],
   'CreateUser UserName': [shorter('', 1), longer(64)],
 };
 /** Members whose violation says something of the schema library, not of AWS; that they are refused is enough. */
 const unworded: Readonly<Record<string, unknown>> = { StartTime: 'yesterday', EndTime: '2026-13-01T00:00:00Z' };
+
+/** Members that are true or false: on the AWS face, whatever else is no value at all. */
+const flags = [['CreatePolicyVersion', 'SetAsDefault'], ['ListPolicies', 'OnlyAttached']] as const;
 
 const valid: Readonly<Record<string, unknown>> = {
   AccessKeyId: 'AKIAUNKNOWNUNKNOWN22',
@@ -69,13 +81,17 @@ const valid: Readonly<Record<string, unknown>> = {
   EncodedMessage: 'AAAA',
   PolicyInputList: [],
   PolicySourceArn: 'arn:aws:iam::123456789012:user/name',
+  PolicyArn: 'arn:aws:iam::123456789012:policy/name',
   PolicyDocument: '{}',
   PolicyName: 'name',
   RoleArn: 'arn:aws:iam::123456789012:role/name',
   RoleName: 'name',
   RoleSessionName: 'name',
   Status: 'Active',
+  TagKeys: ['name'],
+  Tags: [],
   UserName: 'name',
+  VersionId: 'v1',
 };
 
 describe('an input that violates constraints', () => {
@@ -144,13 +160,21 @@ describe('an input that violates constraints', () => {
   });
 
   it('has a row here for every member of every operation', () => {
-    const missing = registry(app).flatMap(({ name }) => members(name).filter(([member]) => violationsOf(name, member).length === 0 && !(member in unworded)).map(([member]) => `${name} ${member}`));
+    const missing = registry(app).flatMap(({ name }) => members(name).filter(([member]) => violationsOf(name, member).length === 0 && !(member in unworded) && !flags.some(([, flag]) => flag === member)).map(([member]) => `${name} ${member}`));
     expect(missing).toEqual([]);
   });
 
   it.each(Object.entries(unworded))('is refused for the time %s: %s', async (member, value) => {
     const { result } = await effectOf(app, () => call(app, 'rest', { operation: 'ListAuditEvents', keys: app.root, input: { [member]: value } }));
     expect(result).toMatchObject({ status: 400, code: 'ValidationError', message: expect.stringMatching(new RegExp(`^1 validation error detected: Value at '${camelCase(member)}' `)) });
+  });
+
+  it.each(flags)('is refused where %s is given neither true nor false as %s', async (operation, member) => {
+    const input = { ...least(operation), [member]: 'yes' };
+    const query = await effectOf(app, () => call(app, 'query', { operation, keys: app.root, input }));
+    expectRefused(query, { code: 'MalformedInput', status: 400, message: `The value of ${camelCase(member)} must be true or false.` }, operation);
+    const rest = await effectOf(app, () => call(app, 'rest', { operation, keys: app.root, input }));
+    expectRefused(rest, { code: 'ValidationError', status: 400, message: `1 validation error detected: ${inWords(operation, member, ['yes', 'be of type boolean'])}` }, operation);
   });
 
   const charset = 'It must contain only alphanumeric characters and/or the following: +=,.@_-';
@@ -165,10 +189,15 @@ describe('an input that violates constraints', () => {
     ['PutRolePolicy', 'PolicyName', ['a b', 'a/b'], charset],
     ['CreateUser', 'Path', ['a', '/a', 'a/', '/a b/', '/\u00e4/', '/a\n/'], path],
     ['CreateRole', 'Path', ['a'], path],
+    ['CreatePolicy', 'PolicyName', ['a b', 'a/b'], charset],
+    ['CreatePolicy', 'Path', ['a', '/a', '/a!/', '//', '/a//b/'], path],
+    ['ListPolicies', 'PathPrefix', ['a'], prefix],
+    ['ListAttachedUserPolicies', 'PathPrefix', ['a'], prefix],
     ['ListUsers', 'PathPrefix', ['a', '/a b', '/\u00e4', '/\u0000'], prefix],
     ['ListRoles', 'PathPrefix', ['a'], prefix],
     ['CreateRole', 'AssumeRolePolicyDocument', ['\u20ac', '\u0000', '\u0001'], ascii],
     ['UpdateAssumeRolePolicy', 'PolicyDocument', ['\u20ac'], ascii],
+    ['CreatePolicyVersion', 'PolicyDocument', ['\u20ac'], ascii],
     ['PutUserPolicy', 'PolicyDocument', ['\u20ac'], ascii],
   ];
   it.each(sentences)('is refused with a sentence where %s is given a %s of other characters', async (operation, member, values, rule) => {

@@ -10,6 +10,8 @@ interface Victim {
   readonly user: User;
   readonly role: Role;
   readonly session: Keys;
+  /** The ARN of a managed policy that is attached to the user. */
+  readonly policy: string;
 }
 
 /** The names by which a stranger aims at a victim, or at something that does not exist anywhere. */
@@ -19,6 +21,8 @@ interface Target {
   readonly roleName: string;
   readonly userArn: string;
   readonly roleArn: string;
+  readonly policyName: string;
+  readonly policyArn: string;
   readonly accessKeyId: string;
   readonly sessionKeyId: string;
   readonly decisionId: string;
@@ -33,49 +37,72 @@ const user = (at: Target): Input => ({ UserName: at.userName });
 const role = (at: Target): Input => ({ RoleName: at.roleName });
 const key = (at: Target): Input => ({ AccessKeyId: at.accessKeyId });
 const userKey = (at: Target): Input => ({ ...user(at), ...key(at) });
+const policy = (at: Target): Input => ({ PolicyArn: at.policyArn });
+const version = with_(policy, { VersionId: 'v1' });
+/** A policy of the victim on an entity of the victim, or a shipped one on it. */
+const attachment = (owner: (at: Target) => Input): ((at: Target) => Input)[] => [(at) => ({ ...owner(at), ...policy(at) }), with_(owner, { PolicyArn: 'arn:aws:iam::aws:policy/AdministratorAccess' })];
 const document = { PolicyDocument: JSON.stringify(everything) };
 
 /** How each operation is aimed at another account; an operation may be aimed at it in several ways. */
 const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
+  AttachRolePolicy: attachment(role),
+  AttachUserPolicy: attachment(user),
   AssumeRole: [(at) => ({ RoleArn: at.roleArn, RoleSessionName: 'stranger' })],
   CreateAccessKey: [user],
   CreateAccount: [(at) => ({ AccountName: 'mine', AccountId: at.account })],
+  CreatePolicy: [(at) => ({ PolicyName: at.policyName, ...document })],
+  CreatePolicyVersion: [with_(policy, document)],
   CreateRole: [(at) => ({ RoleName: at.roleName, AssumeRolePolicyDocument: trustsEc2 })],
   CreateUser: [user],
   DecodeAuthorizationMessage: [(at) => ({ EncodedMessage: at.encodedMessage })],
   DeleteAccessKey: [userKey, key],
+  DeletePolicy: [policy],
+  DeletePolicyVersion: [version],
   DeleteRole: [role],
   DeleteRolePolicy: [policyOf('RoleName')],
   DeleteUser: [user],
   DeleteUserPolicy: [policyOf('UserName')],
+  DetachRolePolicy: attachment(role),
+  DetachUserPolicy: attachment(user),
   GetAccessKeyInfo: [key, (at) => ({ AccessKeyId: at.sessionKeyId })],
   GetAccessKeyLastUsed: [key, (at) => ({ AccessKeyId: at.sessionKeyId })],
   GetCallerIdentity: [() => ({})],
   GetContextKeysForCustomPolicy: [() => ({ PolicyInputList: [document.PolicyDocument] })],
   GetContextKeysForPrincipalPolicy: [(at) => ({ PolicySourceArn: at.userArn }), (at) => ({ PolicySourceArn: at.roleArn })],
   GetDecision: [(at) => ({ DecisionId: at.decisionId })],
+  GetPolicy: [policy],
+  GetPolicyVersion: [version],
   GetRole: [role],
   GetRolePolicy: [policyOf('RoleName')],
   GetUser: [user],
   GetUserPolicy: [policyOf('UserName')],
   ListAccessKeys: [user],
   ListAuditEvents: [() => ({}), (at) => ({ Principal: at.userArn }), key, () => ({ Action: 'iam:CreateUser' })],
+  ListAttachedRolePolicies: [role],
+  ListAttachedUserPolicies: [user],
+  ListEntitiesForPolicy: [policy],
+  ListPolicies: [() => ({}), () => ({ PathPrefix: '/victim/' }), () => ({ OnlyAttached: true })],
+  ListPolicyTags: [policy],
+  ListPolicyVersions: [policy],
   ListRolePolicies: [role],
   ListRoles: [() => ({}), () => ({ PathPrefix: '/victim/' })],
   ListUserPolicies: [user],
   ListUsers: [() => ({}), () => ({ PathPrefix: '/victim/' })],
   PutRolePolicy: [with_(policyOf('RoleName'), document)],
   PutUserPolicy: [with_(policyOf('UserName'), document)],
+  SetDefaultPolicyVersion: [version],
   SimulateCustomPolicy: [(at) => ({ PolicyInputList: [], ActionNames: ['iam:GetUser'], CallerArn: at.userArn })],
   SimulatePrincipalPolicy: [(at) => ({ PolicySourceArn: at.userArn, ActionNames: ['iam:GetUser'] }), (at) => ({ PolicySourceArn: at.roleArn, ActionNames: ['iam:GetUser'] })],
+  TagPolicy: [with_(policy, { Tags: [{ Key: 'mine', Value: '' }] })],
+  UntagPolicy: [with_(policy, { TagKeys: ['victim'] })],
   UpdateAccessKey: [with_(userKey, { Status: 'Inactive' }), with_(key, { Status: 'Inactive' })],
   UpdateAssumeRolePolicy: [with_(role, { PolicyDocument: trustsEc2 })],
 };
 
 /** Operations that make something of their own account, and so succeed whatever the name. */
-const making = ['CreateRole', 'CreateUser'];
+const making = ['CreatePolicy', 'CreateRole', 'CreateUser'];
 /** Operations that answer about the caller's own account. */
-const own = ['GetContextKeysForCustomPolicy', 'GetCallerIdentity', 'ListAuditEvents', 'ListRoles', 'ListUsers'];
+const own = ['GetContextKeysForCustomPolicy', 'GetCallerIdentity', 'ListAuditEvents', 'ListPolicies', 'ListRoles', 'ListUsers'];
 
 /** First what a stranger sees of his own account, while it is still bare; last what leaves something there. */
 const order = Object.keys(aims).sort((a, b) => rank(a) - rank(b));
@@ -89,6 +116,8 @@ const ghost: Target = {
   roleName: 'ghost-role',
   userArn: 'arn:aws:iam::000000000001:user/victim/ghost',
   roleArn: 'arn:aws:iam::000000000001:role/victim/ghost-role',
+  policyName: 'ghost-policy',
+  policyArn: 'arn:aws:iam::000000000001:policy/victim/ghost-policy',
   accessKeyId: 'AKIAGHOSTGHOSTGHOST2',
   sessionKeyId: 'ASIAGHOSTGHOSTGHOST2',
   decisionId: '00000000-0000-4000-8000-000000000001',
@@ -121,13 +150,17 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
     const alice = await world.user('victim-alice', everything, '/victim/');
     const deploy = await world.role('victim-deploy', trusts(alice.arn), { policy: everything, path: '/victim/' });
     const session = await world.session(alice, deploy);
-    victim = { world, user: alice, role: deploy, session };
+    const policyArn = await world.policy('victim-policy', everything, { path: '/victim/', tags: [{ Key: 'victim', Value: 'secret-of-the-victim' }] });
+    await call(app, 'query', { operation: 'AttachUserPolicy', keys: world.root, input: { UserName: alice.name, PolicyArn: policyArn } });
+    victim = { world, user: alice, role: deploy, session, policy: policyArn };
     target = {
       account: world.root.account,
       userName: alice.name,
       roleName: deploy.name,
       userArn: alice.arn,
       roleArn: deploy.arn,
+      policyName: 'victim-policy',
+      policyArn,
       accessKeyId: alice.accessKeyId,
       sessionKeyId: session.accessKeyId,
       ...decisionIn(await call(app, 'query', { operation: 'ListUsers', keys: await world.user('victim-bob'), input: {} })),
@@ -149,7 +182,7 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
   /** What nobody outside may learn; what the stranger named himself is no news to him. */
   function secrets(input: Input): string[] {
     const { world, user: alice, role: deploy, session } = victim;
-    const all = [world.root.account, alice.name, alice.id, deploy.name, deploy.id, session.sessionToken!];
+    const all = [world.root.account, alice.name, alice.id, deploy.name, deploy.id, victim.policy, 'secret-of-the-victim', session.sessionToken!];
     const keys = [world.root, alice, session].flatMap(({ accessKeyId, secretAccessKey }) => [accessKeyId, secretAccessKey]);
     return [...all, ...keys].filter((secret) => !JSON.stringify(input).includes(secret));
   }
@@ -160,7 +193,10 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
     const { result, added, removed, events } = await effectOf(app, () => call(app, asked.face, call_));
     for (const secret of secrets(asked.input)) expect(result.text).not.toContain(secret);
     expect(removed).toEqual([]);
-    for (const row of added) expect(row).toContain(stranger.world.root.account);
+    const { account } = stranger.world.root;
+    // A version names only its policy, which names the account.
+    const policies = added.filter((row) => row.includes(account)).flatMap((row) => row.match(/ANPA[A-Z2-7]{17}/g) ?? []);
+    for (const row of added) expect([row, [account, ...policies].some((name) => row.includes(name))]).toEqual([row, true]);
     for (const row of added) expect(row).not.toContain(target.account);
     expect(events.map((event) => [event.account_id, event.event_name])).toEqual([[stranger.world.root.account, asked.operation]]);
     return result;

@@ -173,7 +173,7 @@ export class TestApp {
 
   /** Every row of every table but the audit log and last-used stamps, for "nothing was written". */
   async contents(): Promise<unknown> {
-    const tables = ['account', 'iam_user', 'access_key', 'role', 'inline_policy', 'session'];
+    const tables = ['account', 'iam_user', 'access_key', 'role', 'inline_policy', 'managed_policy', 'policy_version', 'policy_attachment', 'session'];
     const contents: Record<string, unknown> = {};
     for (const table of tables) {
       contents[table] = await this.sql(`SELECT to_jsonb(t) - 'last_used_at' - 'last_used_service' - 'last_used_region' AS row FROM ${table} t ORDER BY 1`);

@@ -72,6 +72,7 @@ async function tour(allowed: Allowed, at: { face: Face; caller: Keys & { arn: st
   const session = keysIn(assumed.output, 'credentials');
   secrets.set(session.secretAccessKey, `the secret of a session (${face})`).set(session.sessionToken ?? '', `the token of a session (${face})`);
   for (const operation of ['GetCallerIdentity', 'ListRoles', 'ListAuditEvents']) await allowed(operation, {}, session);
+  await managedPolicies(allowed, { UserName, RoleName, PolicyName: `Managed-${face}` });
   await allowed('UpdateAccessKey', { UserName, AccessKeyId, Status: 'Inactive' });
   await allowed('DeleteAccessKey', { UserName, AccessKeyId });
   await allowed('DeleteUserPolicy', { UserName, PolicyName });
@@ -87,6 +88,28 @@ async function tour(allowed: Allowed, at: { face: Face; caller: Keys & { arn: st
   await allowed('DecodeAuthorizationMessage', { EncodedMessage: refused.encodedMessage });
   await allowed('DeleteRolePolicy', { RoleName, PolicyName });
   await allowed('DeleteRole', { RoleName });
+}
+
+/** What can be done with a managed policy, from its beginning to its end. */
+async function managedPolicies(allowed: Allowed, { UserName, RoleName, PolicyName }: { UserName: string; RoleName: string; PolicyName: string }): Promise<void> {
+  const PolicyDocument = JSON.stringify(allows('iam:GetUser'));
+  const created = await allowed('CreatePolicy', { PolicyName, Path: '/team/', PolicyDocument, Description: 'Looks.', Tags: [{ Key: 'cost', Value: 'x' }] });
+  const PolicyArn = (created.output as { policy: { arn: string } }).policy.arn;
+  await allowed('CreatePolicyVersion', { PolicyArn, PolicyDocument, SetAsDefault: true });
+  await allowed('SetDefaultPolicyVersion', { PolicyArn, VersionId: 'v1' });
+  await allowed('GetPolicyVersion', { PolicyArn, VersionId: 'v2' });
+  await allowed('DeletePolicyVersion', { PolicyArn, VersionId: 'v2' });
+  await allowed('TagPolicy', { PolicyArn, Tags: [{ Key: 'team', Value: 'y' }] });
+  await allowed('UntagPolicy', { PolicyArn, TagKeys: ['cost'] });
+  await allowed('AttachUserPolicy', { UserName, PolicyArn });
+  await allowed('AttachRolePolicy', { RoleName, PolicyArn });
+  for (const operation of ['GetPolicy', 'ListPolicyVersions', 'ListPolicyTags', 'ListEntitiesForPolicy']) await allowed(operation, { PolicyArn });
+  await allowed('ListPolicies', { OnlyAttached: true });
+  await allowed('ListAttachedUserPolicies', { UserName });
+  await allowed('ListAttachedRolePolicies', { RoleName });
+  await allowed('DetachUserPolicy', { UserName, PolicyArn });
+  await allowed('DetachRolePolicy', { RoleName, PolicyArn });
+  await allowed('DeletePolicy', { PolicyArn });
 }
 
 /** From now on, the signature of every request is one of the secrets. */

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../src/domain/errors.js';
 import type { Keys } from './app.js';
 import { call, decisionIn, type Decided, type Input } from './calls.js';
+import { managedScenarios } from './managed-scenarios.js';
 import { allows, trusts, type World } from './world.js';
 
 /** A call in a world of its own, and what it must answer on every face. */
@@ -191,4 +192,4 @@ const explained: Scenario[] = [
 ];
 
 /** What every face must agree on. */
-export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...stint, ...explained];
+export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...stint, ...explained];

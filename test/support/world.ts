@@ -1,4 +1,4 @@
-import { CreateAccessKeyCommand, CreateRoleCommand, CreateUserCommand, PutRolePolicyCommand, PutUserPolicyCommand } from '@aws-sdk/client-iam';
+import { CreateAccessKeyCommand, CreatePolicyCommand, CreateRoleCommand, CreateUserCommand, PutRolePolicyCommand, PutUserPolicyCommand, type Tag } from '@aws-sdk/client-iam';
 import { AssumeRoleCommand, type Credentials } from '@aws-sdk/client-sts';
 
 import type { Keys, TestApp } from './app.js';
@@ -75,6 +75,12 @@ export class World {
     );
     if (more.policy !== undefined) await iam.send(new PutRolePolicyCommand({ RoleName: name, PolicyName: 'own', PolicyDocument: JSON.stringify(more.policy) }));
     return { name, arn: role?.Arn ?? '', id: role?.RoleId ?? '' };
+  }
+
+  /** A managed policy; its ARN. */
+  async policy(name: string, document: Document, more: { path?: string; tags?: Tag[] } = {}): Promise<string> {
+    const { Policy: policy } = await this.app.iam(this.root).send(new CreatePolicyCommand({ PolicyName: name, PolicyDocument: JSON.stringify(document), Path: more.path, Tags: more.tags }));
+    return policy?.Arn ?? '';
   }
 
   /** A session as a role. */

@@ -1,0 +1,195 @@
+import { Inject, Injectable } from '@nestjs/common';
+
+import { iamArn, policyInArn } from '../domain/arn.js';
+import { ApiError } from '../domain/errors.js';
+import { parseIdentityPolicy, type PolicyDocument } from '../domain/policy/document.js';
+import type { NamedPolicy } from '../domain/policy/evaluate.js';
+import { UNREADABLE } from '../domain/policy/unreadable.js';
+import type { StoredTag } from '../identities/identities.entities.js';
+import { nameKey } from '../identities/identities.store.js';
+import { Database, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
+import { LOG } from '../kernel/kernel.js';
+import type { Log } from '../kernel/log.js';
+import { Memory, type Remembered } from '../kernel/memory.js';
+import { catalogue, CATALOGUE_ACCOUNT } from './catalogue.js';
+import { ManagedPolicyRow, PolicyVersionRow } from './managed.entities.js';
+
+/** A policy as it is in force: its default version, parsed, and its tags. */
+export interface ManagedInForce {
+  readonly policy: NamedPolicy;
+  readonly tags: readonly StoredTag[];
+}
+
+/** Which stored policies of an account a list is about. */
+export interface PolicyFilter {
+  readonly account: string;
+  readonly pathPrefix: string;
+  readonly onlyAttached: boolean;
+  /** Only names after this one. */
+  readonly after: string;
+  readonly limit: number;
+}
+
+/** A managed policy's ARN. */
+export function policyArn(row: Pick<ManagedPolicyRow, 'accountId' | 'path' | 'policyName'>): string {
+  return iamArn(row.accountId, 'policy', `${row.path}${row.policyName}`);
+}
+
+/** The refusal of a policy that a call is about and that does not exist. */
+export function notFound(arn: string): ApiError {
+  return new ApiError('NoSuchEntity', `Policy ${arn} was not found.`);
+}
+
+/** The refusal of a policy that a call wants to use and that does not exist. */
+export function notAttachable(arn: string): ApiError {
+  return new ApiError('NoSuchEntity', `Policy ${arn} does not exist or is not attachable.`);
+}
+
+/** Managed policies and their versions; readers find the shipped ones as well. */
+@Injectable()
+export class ManagedPoliciesStore {
+  readonly #inForce: Remembered<ManagedInForce>;
+
+  constructor(
+    private readonly database: Database,
+    @Inject(LOG) private readonly log: Log,
+    private readonly memory: Memory,
+  ) {
+    this.#inForce = memory.of('managed_policy', 20_000, (managed) => 1_024 + 8 * JSON.stringify(managed).length);
+  }
+
+  /** The default version of a policy, parsed, from memory where it may be. */
+  async findInForce(arn: string): Promise<NamedPolicy | undefined> {
+    return catalogue.get(arn)?.policy ?? (await this.find(arn))?.policy;
+  }
+
+  /** A stored policy with its tags, from memory where it may be. */
+  async find(arn: string): Promise<ManagedInForce | undefined> {
+    const account = policyInArn(arn)?.account;
+    if (account === undefined || account === CATALOGUE_ACCOUNT) return undefined;
+    return this.#inForce.get(arn, () => this.database.read((tx) => this.#load(tx, arn, account)));
+  }
+
+  async #load(tx: ReadTx, arn: string, account: string): Promise<ManagedInForce | undefined> {
+    const row = await this.findIn(tx, arn, account);
+    if (row === undefined) return undefined;
+    const version = await this.findVersion(tx, row, row.defaultVersion);
+    return { policy: { id: arn, document: this.#parsed(arn, version) }, tags: row.tags };
+  }
+
+  // Documents are checked when they are saved; one that does not parse was changed behind our back, and denies.
+  #parsed(arn: string, version: PolicyVersionRow | undefined): PolicyDocument {
+    try {
+      return parseIdentityPolicy(version?.document ?? '');
+    } catch (error) {
+      this.log.error({ err: error, policy: arn }, 'a stored policy cannot be read and denies everything');
+      return UNREADABLE;
+    }
+  }
+
+  /** Forgets what this node remembers of a policy; it was found not to be so. */
+  misremembered(arn: string): void {
+    this.memory.forget([{ memory: 'managed_policy', key: arn }]);
+  }
+
+  /** The policy with exactly this ARN that an account can use: a shipped one or one of its own. */
+  async findIn(tx: ReadTx, arn: string, account: string): Promise<ManagedPolicyRow | undefined> {
+    const named = policyInArn(arn);
+    if (named?.account === CATALOGUE_ACCOUNT) return catalogue.get(arn)?.row;
+    if (named?.account !== account) return undefined;
+    const row = await tx.findOneBy(ManagedPolicyRow, { accountId: account, nameKey: nameKey(named.name) });
+    return row !== null && policyArn(row) === arn ? row : undefined;
+  }
+
+  /** The same for one of the account's own, held against other changes until the transaction ends. */
+  async lock(tx: Tx, arn: string, account: string): Promise<ManagedPolicyRow | undefined> {
+    const named = policyInArn(arn);
+    if (named?.account !== account) return undefined;
+    await tx.query('SELECT 1 FROM managed_policy WHERE account_id = $1 AND name_key = $2 FOR UPDATE', [account, nameKey(named.name)]);
+    return this.findIn(tx, arn, account);
+  }
+
+  /** Stored policies of an account by name. */
+  async list(tx: ReadTx, filter: PolicyFilter): Promise<readonly ManagedPolicyRow[]> {
+    const query = tx.createQueryBuilder(ManagedPolicyRow, 'p').where('p.accountId = :account AND p.nameKey > :after', filter);
+    if (filter.pathPrefix !== '/') query.andWhere('starts_with(p.path, :pathPrefix)', filter);
+    if (filter.onlyAttached) query.andWhere('EXISTS (SELECT 1 FROM policy_attachment a WHERE a.policy_id = p.policyId)');
+    return query.orderBy('p.nameKey').limit(filter.limit).getMany();
+  }
+
+  /** How many policies an account has; counted one call at a time, so that a quota holds. */
+  async countAlone(tx: Tx, account: string): Promise<number> {
+    await tx.query('SELECT 1 FROM account WHERE account_id = $1 FOR NO KEY UPDATE', [account]);
+    return tx.countBy(ManagedPolicyRow, { accountId: account });
+  }
+
+  /** Adds a policy with its first version. Throws EntityAlreadyExists. */
+  async insert(tx: Tx, row: ManagedPolicyRow, document: string): Promise<void> {
+    await onConstraint(tx.insert(ManagedPolicyRow, { ...row, tags: row.tags as never }), {
+      UQ_managed_policy_name: () => new ApiError('EntityAlreadyExists', `A policy called ${row.policyName} already exists. Duplicate names are not allowed.`),
+    });
+    await tx.insert(PolicyVersionRow, { policyId: row.policyId, version: row.latestVersion, document, createdAt: row.createdAt });
+    this.#forget(tx, row);
+  }
+
+  /** The versions of a policy, newest first. */
+  async versions(tx: ReadTx, row: ManagedPolicyRow): Promise<readonly PolicyVersionRow[]> {
+    const shipped = shippedVersion(row);
+    return shipped === undefined ? tx.find(PolicyVersionRow, { where: { policyId: row.policyId }, order: { version: 'DESC' } }) : [shipped];
+  }
+
+  /** One version of a policy. */
+  async findVersion(tx: ReadTx, row: ManagedPolicyRow, version: number): Promise<PolicyVersionRow | undefined> {
+    const shipped = shippedVersion(row);
+    if (shipped !== undefined) return shipped.version === version ? shipped : undefined;
+    return (await tx.findOneBy(PolicyVersionRow, { policyId: row.policyId, version })) ?? undefined;
+  }
+
+  /** Adds a version to a policy that is held, under the next number. */
+  async addVersion(tx: Tx, row: ManagedPolicyRow, added: { document: string; createdAt: Date; isDefault: boolean }): Promise<PolicyVersionRow> {
+    const version = { policyId: row.policyId, version: row.latestVersion + 1, document: added.document, createdAt: added.createdAt };
+    await tx.insert(PolicyVersionRow, version);
+    const change = { latestVersion: version.version, updatedAt: added.createdAt, ...(added.isDefault && { defaultVersion: version.version }) };
+    await tx.update(ManagedPolicyRow, { policyId: row.policyId }, change);
+    this.#forget(tx, row);
+    return version;
+  }
+
+  /** Puts another version of a policy in force. */
+  async setDefault(tx: Tx, row: ManagedPolicyRow, version: number): Promise<void> {
+    await tx.update(ManagedPolicyRow, { policyId: row.policyId }, { defaultVersion: version });
+    this.#forget(tx, row);
+  }
+
+  /** Removes a version of a policy; false where there was none. */
+  async deleteVersion(tx: Tx, row: ManagedPolicyRow, version: number): Promise<boolean> {
+    const result = await tx.delete(PolicyVersionRow, { policyId: row.policyId, version });
+    return result.affected === 1;
+  }
+
+  /** Replaces the tags of a policy. */
+  async updateTags(tx: Tx, row: ManagedPolicyRow, tags: readonly StoredTag[]): Promise<void> {
+    await tx.update(ManagedPolicyRow, { policyId: row.policyId }, { tags: tags });
+    this.#forget(tx, row);
+  }
+
+  /** Removes a policy with its default version. Throws DeleteConflict while it is attached or has other versions: the database knows. */
+  async delete(tx: Tx, row: ManagedPolicyRow): Promise<void> {
+    await tx.delete(PolicyVersionRow, { policyId: row.policyId, version: row.defaultVersion });
+    await onConstraint(tx.delete(ManagedPolicyRow, { policyId: row.policyId }), {
+      FK_policy_attachment_policy: () => new ApiError('DeleteConflict', 'Cannot delete a policy attached to entities.'),
+      FK_policy_version_policy: () =>
+        new ApiError('DeleteConflict', "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy."),
+    });
+    this.#forget(tx, row);
+  }
+
+  #forget(tx: Tx, row: ManagedPolicyRow): void {
+    this.database.forget(tx, { memory: 'managed_policy', key: policyArn(row) });
+  }
+}
+
+function shippedVersion(row: ManagedPolicyRow): PolicyVersionRow | undefined {
+  const entry = row.accountId === CATALOGUE_ACCOUNT ? catalogue.get(policyArn(row)) : undefined;
+  return entry && { policyId: row.policyId, version: row.defaultVersion, document: entry.document, createdAt: row.createdAt };
+}
