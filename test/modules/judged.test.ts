@@ -55,6 +55,24 @@ describe('a call whose target is not the one that was judged', () => {
     expectRefused(effect, { code: 'AccessDenied', status: 403 }, operation);
   });
 
+  const onPolicies: readonly (readonly [string, Input])[] = [
+    ['GetPolicy', {}],
+    ['ListPolicyVersions', {}],
+    ['CreatePolicyVersion', { PolicyDocument: JSON.stringify(allows('*')), SetAsDefault: true }],
+    ['DeletePolicy', {}],
+    ['UntagPolicy', { TagKeys: ['team'] }],
+  ];
+
+  it.each(onPolicies)('is judged again where a policy has other tags now: %s', async (operation, more) => {
+    const PolicyArn = await world.policy(`p-${operation}`, allows('s3:*'), { tags: [{ Key: 'team', Value: 'a' }] });
+    const condition = { StringEquals: { 'aws:ResourceTag/team': 'a' } };
+    const mallory = await world.user(`mallory-${operation}`, { Version: '2012-10-17', Statement: { Effect: 'Allow', Action: 'iam:*', Resource: '*', Condition: condition } });
+    expect((await call(app, 'query', { operation: 'GetPolicy', keys: mallory, input: { PolicyArn } })).code).toBeUndefined();
+    await app.sql(`UPDATE managed_policy SET tags = '[{"Key": "team", "Value": "b"}]' WHERE policy_name = $1`, [`p-${operation}`]);
+    const effect = await effectOf(app, () => call(app, 'query', { operation, keys: mallory, input: { PolicyArn, ...more } }));
+    expectRefused(effect, { code: 'AccessDenied', status: 403 }, operation);
+  });
+
   it('is found where it may be: a user that another node has just made', async () => {
     const asked = { operation: 'PutUserPolicy', keys: app.root, input: { UserName: 'late', PolicyName: 'p', PolicyDocument: JSON.stringify(allows('*')) } };
     expect((await call(app, 'query', asked)).code).toBe('NoSuchEntity');

@@ -73,6 +73,21 @@ const cases: [what: string, prepare: (name: string) => Promise<Case>][] = [
     const put = (value: object) => (): Promise<void> => change('PutUserPolicy', { UserName: name, PolicyName: 'p', ...document(value) });
     return { ask: listUsers(user), answers: ['AccessDenied', 'ok', 'AccessDenied', 'ok', 'AccessDenied'], changes: [put(allows('iam:*')), put(allows('sts:*')), put(allows('*')), () => change('DeleteUserPolicy', { UserName: name, PolicyName: 'p' })] };
   }],
+  ['a managed policy that is attached, has another version in force, and is detached', async (name) => {
+    const user = await world.user(name);
+    const PolicyArn = await world.policy(name, allows('iam:*'));
+    const version = (VersionId: string) => (): Promise<void> => change('SetDefaultPolicyVersion', { PolicyArn, VersionId });
+    return {
+      ask: listUsers(user),
+      answers: ['AccessDenied', 'ok', 'AccessDenied', 'ok', 'AccessDenied'],
+      changes: [
+        () => change('AttachUserPolicy', { UserName: name, PolicyArn }),
+        () => change('CreatePolicyVersion', { PolicyArn, ...document(allows('sts:*')), SetAsDefault: 'true' }),
+        version('v1'),
+        () => change('DetachUserPolicy', { UserName: name, PolicyArn }),
+      ],
+    };
+  }],
   ['the policy of a role whose session goes on', async (name) => {
     const { session } = await userAndRole(name);
     return { ask: listUsers(session), answers: ['AccessDenied', 'ok', 'AccessDenied'], changes: [() => change('PutRolePolicy', { RoleName: name, PolicyName: 'p', ...document(allows('iam:*')) }), () => change('DeleteRolePolicy', { RoleName: name, PolicyName: 'p' })] };
