@@ -4,6 +4,7 @@ import { iamArn } from '../domain/arn.js';
 import { ENTITY_ID_BYTES, entityId } from '../domain/ids.js';
 import { parseIdentityPolicy } from '../domain/policy/document.js';
 import type { NamedPolicy } from '../domain/policy/evaluate.js';
+import type { ManagedPolicyRow } from './managed.entities.js';
 import { shippedPolicies, SHIPPED_SINCE, type Shipped } from './shipped.js';
 
 /** The account in the ARNs of shipped policies. */
@@ -11,19 +12,7 @@ export const CATALOGUE_ACCOUNT = 'aws';
 
 /** A shipped policy, in the shape that stored ones have. */
 export interface CatalogueEntry {
-  readonly row: {
-    readonly policyId: string;
-    readonly accountId: string;
-    readonly policyName: string;
-    readonly nameKey: string;
-    readonly path: string;
-    readonly description: string;
-    readonly defaultVersion: number;
-    readonly latestVersion: number;
-    readonly tags: readonly never[];
-    readonly createdAt: Date;
-    readonly updatedAt: Date;
-  };
+  readonly row: ManagedPolicyRow;
   readonly document: string;
   readonly policy: NamedPolicy;
 }
@@ -34,7 +23,7 @@ export const catalogue: ReadonlyMap<string, CatalogueEntry> = new Map(shippedPol
 function entryOf({ name, path, description, statements }: Shipped): [string, CatalogueEntry] {
   const arn = iamArn(CATALOGUE_ACCOUNT, 'policy', `${path}${name}`);
   const document = JSON.stringify({ Version: '2012-10-17', Statement: statements }, undefined, 4);
-  const row = {
+  const row: ManagedPolicyRow = {
     // Made of the ARN, so that it is the same in every Stint.
     policyId: entityId('ANPA', hash('sha256', arn, 'buffer').subarray(0, ENTITY_ID_BYTES)),
     accountId: CATALOGUE_ACCOUNT,

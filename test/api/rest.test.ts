@@ -81,6 +81,19 @@ describe('the REST face', () => {
       }
     });
 
+    it('for ARNs, whose slashes a path has to escape, once', async () => {
+      const arn = await world.policy('Team', allows('s3:*'), { path: '/a/b/' });
+      for (const segment of [encodeURIComponent(arn), arn.replaceAll('/', '%2f')]) {
+        const shown = await send(`GET /v1/policies/${segment}`);
+        expect([shown.status, JSON.parse(shown.text)]).toEqual([200, { policy: expect.objectContaining({ arn, path: '/a/b/' }) }]);
+        expect((await send(`PUT /v1/users/alice/attached-policies/${segment}`)).status).toBe(200);
+        expect((await send(`DELETE /v1/users/alice/attached-policies/${segment}`)).status).toBe(200);
+      }
+      expect((await send(`GET /v1/policies/${arn}`)).status).toBe(404);
+      const twice = encodeURIComponent(encodeURIComponent(arn));
+      expectRefused(await refusal(`GET /v1/policies/${twice}`), { code: 'InvalidInput', status: 400, message: `ARN ${encodeURIComponent(arn)} is not valid.` }, 'GetPolicy');
+    });
+
     it('numbers in a query as numbers', async () => {
       expect(JSON.parse((await send('GET /v1/users?maxItems=1&pathPrefix=%2F')).text)).toMatchObject({ isTruncated: true, users: [expect.anything()] });
     });
