@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 // Jest cannot require an ES module before Node 24.9, so whatever a test reaches is compiled to CommonJS,
 // packages that only come as ES modules included. import.meta.url, .dirname and .filename are translated
 // (import.meta.resolve and top-level await are not: keep them out of what tests import).
-const esmOnlyPackages = ['@nestjs', '@borewit', '@tokenizer', 'file-type', 'strtok3', 'token-types', 'uint8array-extras'];
+const esmOnlyPackages = ['@nestjs', 'jose', '@borewit', '@tokenizer', 'file-type', 'strtok3', 'token-types', 'uint8array-extras'];
 
 // The SDK is pinned in the lock file; its note about Node 20 would only hide what tests print.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
@@ -38,6 +38,8 @@ const withDatabase = {
 export default {
   // PostgreSQL works beside the tests, and every worker may boot the whole application.
   maxWorkers: Math.min(4, availableParallelism()),
+  // For a slow machine; jest takes this from here only, not from a project. Tests that take longer say so themselves.
+  testTimeout: 60_000,
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts', '!src/main.ts'],
   projects: [
@@ -49,14 +51,12 @@ export default {
       // Whatever is in neither of the other projects, so that no test file is forgotten.
       testMatch: ['<rootDir>/test/**/*.test.ts'],
       testPathIgnorePatterns: ['<rootDir>/test/domain/', '<rootDir>/test/conformance/'],
-      testTimeout: 30_000,
     },
     {
       ...shared,
       ...withDatabase,
       displayName: 'conformance',
       testMatch: ['<rootDir>/test/conformance/**/*.test.ts'],
-      testTimeout: 30_000,
     },
   ],
 };

@@ -5,6 +5,10 @@ import { Policies1767225600004 } from './1767225600004-policies.js';
 import { Sessions1767225600005 } from './1767225600005-sessions.js';
 import { Decisions1767225600006 } from './1767225600006-decisions.js';
 import { ManagedPolicies1767225600007 } from './1767225600007-managed-policies.js';
+import { Issuers1767225600008 } from './1767225600008-issuers.js';
+import { SessionControl1767225600009 } from './1767225600009-session-control.js';
+import { GroupsAndBoundaries1767225600010 } from './1767225600010-groups-and-boundaries.js';
+import { InstanceProfiles1767225600012 } from './1767225600012-instance-profiles.js';
 
 /** Every migration, oldest first: listed by hand, so that the built program and the tests run the same ones. */
 export const migrations = [
@@ -15,4 +19,8 @@ export const migrations = [
   Sessions1767225600005,
   Decisions1767225600006,
   ManagedPolicies1767225600007,
+  Issuers1767225600008,
+  SessionControl1767225600009,
+  GroupsAndBoundaries1767225600010,
+  InstanceProfiles1767225600012,
 ] as const;

@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 
 import { ApiModule } from './api/api.module.js';
 import { AuditEventRow } from './audit/audit.entities.js';
+import { GroupMemberRow, GroupRow } from './identities/groups.entities.js';
 import { AccessKeyRow, AccountRow, UserRow } from './identities/identities.entities.js';
 import type { Entities } from './kernel/database.js';
 import type { Kernel } from './kernel/kernel.js';
@@ -9,11 +10,13 @@ import { KernelModule } from './kernel/kernel.module.js';
 import { DecisionRow } from './policies/decisions.entities.js';
 import { ManagedPolicyRow, PolicyAttachmentRow, PolicyVersionRow } from './policies/managed.entities.js';
 import { InlinePolicyRow } from './policies/policies.entities.js';
+import { InstanceProfileRow } from './roles/profiles.entities.js';
 import { RoleRow } from './roles/roles.entities.js';
-import { SessionRow } from './sessions/sessions.entities.js';
+import { IssuerKeyRow, IssuerRow } from './sessions/issuers.entities.js';
+import { IssuedAnswerRow, RevocationRow, SessionRow } from './sessions/sessions.entities.js';
 
 /** Every table of the application. */
-export const entities: Entities = [AuditEventRow, AccountRow, UserRow, AccessKeyRow, RoleRow, InlinePolicyRow, ManagedPolicyRow, PolicyVersionRow, PolicyAttachmentRow, DecisionRow, SessionRow];
+export const entities: Entities = [AuditEventRow, AccountRow, UserRow, AccessKeyRow, GroupRow, GroupMemberRow, RoleRow, InstanceProfileRow, InlinePolicyRow, ManagedPolicyRow, PolicyVersionRow, PolicyAttachmentRow, DecisionRow, SessionRow, RevocationRow, IssuedAnswerRow, IssuerRow, IssuerKeyRow];
 
 /** The whole application above its kernel. */
 @Module({})

@@ -16,12 +16,16 @@ import type { Config } from './kernel/config.js';
 import { Database, migrate } from './kernel/database.js';
 import { SystemClock, SystemRandom, type Clock, type Random } from './kernel/effects.js';
 import type { Kernel } from './kernel/kernel.js';
+import { Endpoint } from './kernel/endpoint.js';
 import { Keyring } from './kernel/keyring.js';
 import { Ledger } from './kernel/ledger.js';
 import { NestLog, openLog, type Log } from './kernel/log.js';
 import { Memory } from './kernel/memory.js';
 import { Metrics } from './kernel/metrics.js';
 import { StartupError } from './kernel/startup-error.js';
+import { IssuerKeys } from './sessions/issuer-keys.js';
+import { Retention } from './sessions/retention.js';
+import { Revocations } from './sessions/revocations.js';
 import { Stamping } from './sessions/stamping.js';
 
 /** What a server is made of, beyond its configuration. */
@@ -61,12 +65,17 @@ export async function start(config: Config, foundations: Foundations): Promise<R
   try {
     app = await createApp(kernel);
     const bootstrapped = await app.get(Bootstrap).run(config.bootstrap, foundations.keepRootKey);
+    await app.get(Revocations).start();
     const url = await listen(app, config);
+    kernel.endpoint.listening(url);
     app.get(Stamping).start();
+    app.get(Retention).start();
+    app.get(IssuerKeys).start();
     const opened = app;
     return { url, kernel, app, bootstrapped, close: () => close(opened, kernel) };
   } catch (error) {
     await app?.close();
+    if (app !== undefined) await stopJobs(app);
     await closeKernel(kernel);
     throw error;
   }
@@ -84,7 +93,7 @@ async function openKernel(config: Config, foundations: Foundations): Promise<Ker
     await memory.listen(databaseUrl);
     const ledger = new Ledger(databaseUrl);
     const metrics = new Metrics({ pool: () => database.pool, ledger: () => ledger, noticeAgeSeconds: () => memory.age / 1000 });
-    return { config, log, clock, random, memory, database, ledger, keyring, metrics };
+    return { config, log, clock, random, memory, database, ledger, keyring, metrics, endpoint: new Endpoint(config.publicUrl) };
   } catch (error) {
     await memory.close();
     await database.close();
@@ -148,11 +157,18 @@ async function close(app: NestFastifyApplication, kernel: Kernel): Promise<void>
   }, kernel.config.shutdownSeconds * 1000);
   try {
     await app.close();
-    await app.get(Stamping).stop();
+    await stopJobs(app);
   } finally {
     clearTimeout(patience);
     await closeKernel(kernel);
   }
+}
+
+async function stopJobs(app: NestFastifyApplication): Promise<void> {
+  await app.get(IssuerKeys).stop();
+  await app.get(Retention).stop();
+  await app.get(Revocations).stop();
+  await app.get(Stamping).stop();
 }
 
 async function closeKernel(kernel: Kernel): Promise<void> {

@@ -31,14 +31,14 @@ const entries = ['src/main.ts', 'src/admin.ts', 'src/app.ts', 'src/app.module.ts
 const feature = ['@nestjs/common', 'zod', 'node:'];
 /** Packages a rung may use: a name, a scope with its slash, or the prefix of Node's own modules. */
 const packages: Readonly<Record<string, readonly string[]>> = {
-  domain: ['node:crypto', 'node:util'],
+  domain: ['node:crypto', 'node:util', 'node:zlib'],
   contract: ['zod'],
   migrations: ['typeorm'],
   kernel: [...feature, 'pg', 'pino', 'prom-client', 'lru-cache'],
   audit: feature,
   identities: feature,
   roles: feature,
-  policies: feature,
+  policies: [...feature, 'lru-cache'],
   mfa: [...feature, 'otplib', 'qrcode'],
   federation: [...feature, 'jose', '@node-saml/node-saml'],
   sessions: [...feature, 'passport', 'jose', 'lru-cache'],
@@ -51,7 +51,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
 };
 
 const mostLines = 400;
-const mostModuleLines = 15;
+const mostModuleLines = 40;
 
 /** The room a file belongs to; undefined when it belongs to none. */
 function roomOf(path: string): string | undefined {
@@ -269,10 +269,10 @@ describe('the architecture check', () => {
 
   it('reports files that are too long, not counting blanks and comments', () => {
     const lines = (count: number): string => "f(`\n`);\n\n// why\n/** what */\n".repeat(count / 2);
-    expect(found({ 'src/domain/a.ts': lines(400), 'src/roles/roles.module.ts': lines(14) })).toEqual([]);
-    expect(found({ 'src/domain/a.ts': lines(402), 'src/roles/roles.module.ts': lines(16) })).toEqual([
+    expect(found({ 'src/domain/a.ts': lines(400), 'src/roles/roles.module.ts': lines(40) })).toEqual([]);
+    expect(found({ 'src/domain/a.ts': lines(402), 'src/roles/roles.module.ts': lines(42) })).toEqual([
       'src/domain/a.ts has 402 lines of code, at most 400',
-      'src/roles/roles.module.ts has 16 lines of code, at most 15',
+      'src/roles/roles.module.ts has 42 lines of code, at most 40',
     ]);
   });
 

@@ -5,10 +5,14 @@ import { SessionsModule } from '../sessions/sessions.module.js';
 import { Draining } from './draining.js';
 import { Exchange } from './exchange.js';
 import { Executor } from './executor.js';
+import { FEATURES, features, type Feature } from './features.js';
+import { OidcFace } from './oidc.face.js';
 import { QueryFace } from './query.face.js';
 import { Operations } from './registry.js';
 import { RestFace } from './rest.face.js';
 import { SystemFace } from './system.face.js';
 
-@Module({ imports: [AuditModule, SessionsModule], controllers: [SystemFace, QueryFace, RestFace], providers: [Draining, Exchange, Executor, Operations] })
+const collected = { provide: FEATURES, useFactory: (...found: Feature[]) => found, inject: [...features] };
+
+@Module({ imports: [AuditModule, SessionsModule], controllers: [SystemFace, OidcFace, QueryFace, RestFace], providers: [Draining, Exchange, Executor, Operations, collected] })
 export class ApiModule {}

@@ -3,13 +3,15 @@ import { Injectable } from '@nestjs/common';
 import { AuditLog } from '../audit/audit.store.js';
 import type { EventFacts } from '../audit/record.js';
 import { parseInput } from '../contract/validation.js';
+import { requireCredential } from '../domain/credential-rules.js';
 import { ApiError } from '../domain/errors.js';
-import { Database, translated } from '../kernel/database.js';
+import { Database, translated, violates } from '../kernel/database.js';
 import type { ChangeCtx, Implementation, IssueCtx, Notes, ReadCtx } from '../kernel/handler.js';
 import { Ledger, type Append } from '../kernel/ledger.js';
 import { Authorizer, Superseded, type Admitted } from '../policies/authorizer.js';
 import { Decisions } from '../policies/decisions.js';
 import { Authenticator, type Authenticated } from '../sessions/authenticator.js';
+import { IssuedAnswers, type Repeatable } from '../sessions/issued-answers.js';
 import type { Incoming } from './incoming.js';
 
 /** What a face found out about a request before anybody is believed. */
@@ -19,6 +21,8 @@ export interface Asked {
   /** The service name that the credential scope must have on this face. */
   readonly service: string;
   readonly regions: readonly string[];
+  /** Under which an issuance may be repeated. */
+  readonly idempotencyKey?: string | undefined;
   /** Decodes the parameters; called once the caller is known, so that its refusals are recorded. */
   readonly decode: () => { readonly raw: unknown; readonly ignored: readonly string[] };
 }
@@ -31,6 +35,8 @@ const ATTEMPTS = 3;
 /** The only pipeline: decide, do, record – in that order, for every operation on every face. */
 @Injectable()
 export class Executor {
+  // The one place where all stages of a call meet.
+  // eslint-disable-next-line house/max-params
   constructor(
     private readonly database: Database,
     private readonly ledger: Ledger,
@@ -38,6 +44,7 @@ export class Executor {
     private readonly authenticator: Authenticator,
     private readonly authorizer: Authorizer,
     private readonly decisions: Decisions,
+    private readonly answers: IssuedAnswers,
   ) {}
 
   /**
@@ -53,6 +60,8 @@ export class Executor {
     try {
       const { raw, ignored } = asked.decode();
       recorded.ignored = ignored;
+      requireCredential(known.caller, { name: operation.name, service: operation.contract.aws ?? 'stint' });
+      requireIdempotencyKey(asked);
       const input: Record<string, unknown> = parseInput(operation.contract, raw);
       recorded.input = input;
       return await this.#carryOut(operation, input, facts);
@@ -73,6 +82,7 @@ export class Executor {
       requestId: incoming.requestId,
       recorded,
       notes: {},
+      idempotencyKey: asked.idempotencyKey,
     };
   }
 
@@ -89,7 +99,7 @@ export class Executor {
     throw new ApiError('ConcurrentModification', 'The entity was changed by other requests at the same time. Repeat the request.');
   }
 
-  async #perform(operation: Implementation, input: object, act: Act): Promise<object> {
+  async #perform(operation: Implementation, input: Record<string, unknown>, act: Act): Promise<object> {
     switch (operation.contract.effect) {
       case 'read':
         return this.#read(operation, input, act);
@@ -116,11 +126,46 @@ export class Executor {
     });
   }
 
-  async #issue(operation: Implementation, input: object, act: Act): Promise<object> {
+  async #issue(operation: Implementation, input: Record<string, unknown>, act: Act): Promise<object> {
+    const { idempotencyKey } = act;
+    if (idempotencyKey === undefined) return this.#issueNew(operation, input, act);
+    const call: Repeatable = { operation: operation.name, contract: operation.contract, caller: act.caller, input, now: act.now, idempotencyKey };
+    return this.answers.once(call, async () => (await this.#issuedBefore(operation, call, act)) ?? (await this.#issueOnce(operation, call, act)));
+  }
+
+  /** Issues under a key; where another request with it was quicker, on whatever node, answers what that one did. */
+  async #issueOnce(operation: Implementation, call: Repeatable, act: Act): Promise<object> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#issueNew(operation, call.input, act, (output) => [this.answers.keep(call, output)]);
+      } catch (error) {
+        if (attempt === ATTEMPTS || !violates(error, IssuedAnswers.constraint)) throw error;
+      }
+      const earlier = await this.#issuedBefore(operation, call, act);
+      if (earlier !== undefined) return earlier;
+      // An answer of long ago, which may not be asked for any more, has the place.
+      await this.answers.forget(call);
+    }
+  }
+
+  /** What was issued under the key before, if the caller might have it issued now: judged anew, and recorded anew. */
+  async #issuedBefore(operation: Implementation, call: Repeatable, act: Act): Promise<object | undefined> {
+    const found = await this.answers.find(call);
+    if (found === undefined) return undefined;
+    const { output, issuedAt } = found;
+    // Carried out up to the point where it would be committed; the credentials it makes are dropped.
+    await this.#handle(operation, call.input, { ...this.#readCtx(act), issuedAt, append: () => undefined });
+    act.notes = { ...act.notes, additional: { ...act.notes.additional, idempotentReplay: true } };
+    await this.ledger.commit(this.audit.events(event(act, { output })));
+    return output;
+  }
+
+  // eslint-disable-next-line house/max-params -- the call in three parts, and what else is committed with it
+  async #issueNew(operation: Implementation, input: object, act: Act, more: (output: object) => readonly Append[] = () => []): Promise<object> {
     const rows: Append[] = [];
-    const ctx: IssueCtx = { ...this.#readCtx(act), append: (row) => rows.push(row) };
+    const ctx: IssueCtx = { ...this.#readCtx(act), issuedAt: act.now, append: (row) => rows.push(row) };
     const output = await this.#handle(operation, input, ctx);
-    await this.ledger.commit([...rows, ...this.audit.events(event(act, { output }))]);
+    await this.ledger.commit([...rows, ...this.audit.events(event(act, { output })), ...more(output)]);
     return output;
   }
 
@@ -156,12 +201,22 @@ export class Executor {
 
 interface Facts extends Omit<EventFacts, 'input' | 'ignored' | 'notes' | 'output' | 'refusal'> {
   readonly recorded: Recorded;
+  readonly idempotencyKey: string | undefined;
   notes: Notes;
 }
 
 /** A call that was admitted. */
 interface Act extends Facts {
   readonly admitted: Admitted | undefined;
+}
+
+/** RFC draft-ietf-httpapi-idempotency-key-header leaves the form to the server: printable ASCII, 1–255 characters. */
+const IDEMPOTENCY_KEY = /^[\u0021-\u007E]{1,255}$/;
+
+function requireIdempotencyKey({ operation, idempotencyKey }: Asked): void {
+  if (idempotencyKey === undefined) return;
+  if (operation.contract.effect !== 'issue') throw new ApiError('ValidationError', 'An Idempotency-Key can be given only for operations that issue credentials.');
+  if (!IDEMPOTENCY_KEY.test(idempotencyKey)) throw new ApiError('ValidationError', 'The Idempotency-Key must have 1 to 255 printable ASCII characters without blanks.');
 }
 
 function baseCtx(facts: Facts): Omit<ReadCtx, 'read'> {

@@ -59,9 +59,18 @@ function refuseUnserved(name: string, node: Node | undefined): void {
   throw unserved(name);
 }
 
+const known = new WeakMap<z.ZodObject, readonly (readonly [string, z.ZodType])[]>();
+
+/** The members of a schema that AWS clients know. */
+function awsMembers(schema: z.ZodObject): readonly (readonly [string, z.ZodType])[] {
+  let members = known.get(schema);
+  if (members === undefined) known.set(schema, (members = Object.entries(shapeOf(schema)).filter(([, member]) => markOf(member).restOnly !== true)));
+  return members;
+}
+
 function decodeMembers(schema: z.ZodObject, node: Node): Record<string, unknown> {
   const members: Record<string, unknown> = {};
-  for (const [name, member] of Object.entries(shapeOf(schema))) {
+  for (const [name, member] of awsMembers(schema)) {
     const child = node.children?.get(name);
     if (child !== undefined) members[name] = decodeValue(unwrapped(member), child, name);
   }
@@ -118,14 +127,17 @@ function namespace(service: 'sts' | 'iam'): string {
 /** The XML answer of an operation; lists are `<member>`, dates whole seconds, documents percent-encoded. */
 export function encodeXml(operation: { name: string; contract: Contract }, output: object, requestId: string): string {
   const { name, contract } = operation;
-  const hasMembers = Object.keys(contract.output.shape).length > 0;
-  const result = hasMembers ? `<${name}Result>${encodeMembers(contract.output, output)}</${name}Result>` : '';
+  const result = hasResult(contract) ? `<${name}Result>${encodeMembers(contract.output, output)}</${name}Result>` : '';
   return `<${name}Response xmlns="${namespace(contract.aws ?? 'sts')}">${result}<ResponseMetadata><RequestId>${requestId}</RequestId></ResponseMetadata></${name}Response>`;
+}
+
+function hasResult({ output }: Contract): boolean {
+  return Object.keys(output.shape).length > 0 || markOf(output).result === true;
 }
 
 function encodeMembers(schema: z.ZodObject, value: object): string {
   let xml = '';
-  for (const [name, member] of Object.entries(shapeOf(schema))) {
+  for (const [name, member] of awsMembers(schema)) {
     const given = (value as Record<string, unknown>)[name];
     if (given !== undefined) xml += `<${name}>${encodeValue(member, given)}</${name}>`;
   }
@@ -150,7 +162,7 @@ function encodeMap(map: object): string {
 /** What JSON-speaking clients of the Query face get: the same members, with times as epoch seconds. */
 export function encodeJson(operation: { name: string; contract: Contract }, output: object, requestId: string): string {
   const { name, contract } = operation;
-  const result = Object.keys(contract.output.shape).length > 0 ? { [`${name}Result`]: jsonValue(contract.output, output) } : {};
+  const result = hasResult(contract) ? { [`${name}Result`]: jsonValue(contract.output, output) } : {};
   return JSON.stringify({ [`${name}Response`]: { ...result, ResponseMetadata: { RequestId: requestId } } });
 }
 
@@ -159,8 +171,8 @@ function jsonValue(schema: z.ZodType, value: unknown): unknown {
   const inner = unwrapped(schema);
   if (inner instanceof z.ZodArray) return (value as unknown[]).map((item) => jsonValue(inner.element as z.ZodType, item));
   if (inner instanceof z.ZodObject) {
-    const shape = shapeOf(inner);
-    return Object.fromEntries(Object.entries(value as object).map(([name, member]) => [name, jsonValue(shape[name] ?? inner, member)]));
+    const given = value as Record<string, unknown>;
+    return Object.fromEntries(awsMembers(inner).flatMap(([name, member]) => (given[name] === undefined ? [] : [[name, jsonValue(member, given[name])]])));
   }
   return markOf(schema).document === true ? percentEncoded(String(value)) : value;
 }

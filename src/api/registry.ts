@@ -1,22 +1,15 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 
-import { AuditOperations } from '../audit/audit.operations.js';
 import type { Verb } from '../contract/operation.js';
 import { ApiError } from '../domain/errors.js';
-import { AccessKeyOperations } from '../identities/access-keys.operations.js';
-import { AccountOperations } from '../identities/accounts.operations.js';
-import { UserOperations } from '../identities/users.operations.js';
 import type { Implementation } from '../kernel/handler.js';
-import { AttachmentOperations } from '../policies/attachments.operations.js';
-import { DecisionOperations } from '../policies/decisions.operations.js';
-import { ManagedPolicyOperations } from '../policies/managed.operations.js';
-import { PolicyOperations } from '../policies/policies.operations.js';
-import { SimulateOperations } from '../policies/simulate.operations.js';
-import { RoleOperations } from '../roles/roles.operations.js';
-import { StsOperations } from '../sessions/sts.operations.js';
+import { FEATURES, type Feature } from './features.js';
 
 /** API versions of the AWS Query face, by service. */
 export const VERSIONS = { sts: '2011-06-15', iam: '2010-05-08' } as const;
+
+/** Operations of AWS that are not served yet: said so, rather than that there are none. */
+const COMING: ReadonlySet<string> = new Set(['AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity']);
 
 /** A REST route that fits a request. */
 export interface Routed {
@@ -38,10 +31,8 @@ export class Operations {
   readonly #byAction: ReadonlyMap<string, Implementation>;
   readonly #routes: readonly Route[];
 
-  // The one place that knows every feature; more parameters than elsewhere is its whole point.
-  // eslint-disable-next-line house/max-params
-  constructor(sts: StsOperations, users: UserOperations, keys: AccessKeyOperations, roles: RoleOperations, policies: PolicyOperations, managed: ManagedPolicyOperations, attachments: AttachmentOperations, decisions: DecisionOperations, simulator: SimulateOperations, accounts: AccountOperations, audit: AuditOperations) {
-    this.all = [sts, users, keys, roles, policies, managed, attachments, decisions, simulator, accounts, audit].flatMap((feature) => feature.operations);
+  constructor(@Inject(FEATURES) features: readonly Feature[]) {
+    this.all = features.flatMap((feature) => feature.operations);
     this.#byAction = new Map(
       this.all.flatMap((operation) => {
         const { aws } = operation.contract;
@@ -58,6 +49,7 @@ export class Operations {
   byAction(action: string, version: string | undefined): Implementation {
     const operation = this.#byAction.get(`${action}/${version ?? ''}`);
     if (operation !== undefined) return operation;
+    if (COMING.has(action) && version === VERSIONS.sts) throw new ApiError('UnsupportedOperation', `${action} is not served by this version of Stint: identity providers cannot be registered yet.`);
     throw new ApiError('InvalidAction', `Could not find operation ${shown(action)} for version ${shown(version ?? 'NO_VERSION_SPECIFIED')}`);
   }
 

@@ -33,6 +33,7 @@ export class RestFace {
         incoming: opened.incoming,
         service: 'stint',
         regions: this.exchange.regions,
+        idempotencyKey: header(request, 'idempotency-key'),
         decode: () => {
           requireJson(request, body);
           const raw = decodeRest(routed.operation.contract, { params: routed.params, query: parseForm(http.query), body: parseBody(body) });
@@ -57,6 +58,11 @@ export class RestFace {
       error,
     });
   }
+}
+
+function header(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return value === undefined ? undefined : [value].flat().join(', ');
 }
 
 function requireJson(request: FastifyRequest, body: Buffer): void {

@@ -1,13 +1,10 @@
 import { Injectable } from '@nestjs/common';
 
-import { ApiError } from '../domain/errors.js';
 import { implement } from '../kernel/handler.js';
-import { pageRequest } from '../kernel/page.js';
+import { pageRequest, requireTimeAndId } from '../kernel/page.js';
 import { auditContracts } from './audit.contract.js';
 import { AuditLog } from './audit.store.js';
 import { eventSource } from './record.js';
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Use cases of the audit log. */
 @Injectable()
@@ -17,7 +14,7 @@ export class AuditOperations {
   readonly operations = implement(auditContracts, {
     ListAuditEvents: async (input, ctx) => {
       const request = pageRequest(input, 2);
-      if (request.after !== undefined && !isPosition(request.after)) throw new ApiError('ValidationError', 'Invalid Marker.');
+      requireTimeAndId(request);
       const [service, name] = input.Action?.includes(':') === true ? input.Action.split(':') : [undefined, input.Action];
       const filter = {
         from: input.StartTime === undefined ? undefined : new Date(input.StartTime),
@@ -43,7 +40,3 @@ export class AuditOperations {
 }
 
 // Only what `pageOf` writes: PostgreSQL and JavaScript do not read the same texts as times.
-function isPosition([time = '', id = '']: readonly string[]): boolean {
-  const at = new Date(time);
-  return /^\d{4}-/.test(time) && !Number.isNaN(at.getTime()) && at.toISOString() === time && UUID.test(id);
-}

@@ -4,9 +4,9 @@ import { z } from 'zod';
 
 import { camelCase, markOf, unwrapped, type Contract, shapeOf } from '../contract/operation.js';
 import type { Json } from '../domain/audit-seal.js';
-import { iamArn } from '../domain/arn.js';
+import { iamArn, rootArn } from '../domain/arn.js';
 import type { ApiError } from '../domain/errors.js';
-import { callerArn, callerUserId, type Caller } from '../domain/principal.js';
+import { callerArn, callerUserId, principalArn, tokenIssueTime, type Caller, type FederatedUserCaller, type SessionFacts } from '../domain/principal.js';
 import type { Notes, Source } from '../kernel/handler.js';
 
 /** What is known about a call when its event is written. */
@@ -81,7 +81,7 @@ function auditCode(contract: Contract, refusal: ApiError): string {
 function requestParameters(facts: EventFacts): Json {
   const code = facts.refusal?.code;
   if (facts.input === undefined || code === 'AccessDenied' || code === 'ValidationError') return null;
-  const recorded = members(facts.contract.input, facts.input, facts.contract);
+  const recorded = { ...members(facts.contract.input, facts.input, facts.contract), ...(facts.notes.parameters as Record<string, Json> | undefined) };
   if (JSON.stringify(recorded).length > PARAMETERS_MAX) return { omitted: `larger than ${String(PARAMETERS_MAX)} characters` };
   return Object.keys(recorded).length === 0 ? null : recorded;
 }
@@ -131,7 +131,8 @@ function membersOf(schema: z.ZodObject): readonly RecordedMember[] {
 
 function recorder(schema: z.ZodType): RecordedMember['record'] {
   const mark = markOf(schema);
-  if (mark.sensitive === 'omit') return () => undefined;
+  // Stint's own members are not part of CloudTrail's shape.
+  if (mark.sensitive === 'omit' || mark.restOnly === true) return () => undefined;
   if (mark.sensitive === 'sha256') return (value) => `sha256:${hash('sha256', String(value), 'hex')}`;
   if (mark.document === true) return (value) => percentEncoded(String(value));
   const inner = unwrapped(schema);
@@ -147,27 +148,31 @@ function identity(caller: Caller): Json {
   const base = { principalId: callerUserId(caller), arn: callerArn(caller), accountId: caller.account, accessKeyId: caller.accessKeyId };
   switch (caller.kind) {
     case 'root':
-      return { type: 'Root', ...base };
+      return { type: 'Root', ...base, sessionContext: sessionContext(caller.session, {}) };
     case 'user':
-      return { type: 'IAMUser', ...base, userName: caller.userName };
-    case 'assumed-role':
-      return {
-        type: 'AssumedRole',
-        ...base,
-        sessionContext: {
-          sessionIssuer: {
-            type: 'Role',
-            principalId: caller.roleId,
-            arn: iamArn(caller.account, 'role', `${caller.rolePath}${caller.roleName}`),
-            accountId: caller.account,
-            userName: caller.roleName,
-          },
-          webIdFederationData: {},
-          attributes: { creationDate: isoSeconds(caller.session.issuedAt), mfaAuthenticated: 'false' },
-          sourceIdentity: caller.session.sourceIdentity,
-        },
-      };
+      return { type: 'IAMUser', ...base, userName: caller.userName, sessionContext: sessionContext(caller.session, {}) };
+    case 'assumed-role': {
+      const issuer = { type: 'Role', principalId: caller.roleId, arn: principalArn(caller), accountId: caller.account, userName: caller.roleName };
+      return { type: 'AssumedRole', ...base, sessionContext: sessionContext(caller.session, issuer) };
+    }
+    case 'federated-user':
+      return { type: 'FederatedUser', ...base, sessionContext: sessionContext(caller.session, federatedBy(caller)) };
   }
+}
+
+function federatedBy({ account, by }: FederatedUserCaller): Json {
+  if (by === undefined) return { type: 'Root', principalId: account, arn: rootArn(account), accountId: account };
+  return { type: 'IAMUser', principalId: by.userId, arn: iamArn(account, 'user', `${by.path}${by.userName}`), accountId: account, userName: by.userName };
+}
+
+function sessionContext(session: SessionFacts | undefined, sessionIssuer: Json): Json | undefined {
+  return session && {
+    sessionIssuer,
+    webIdFederationData: {},
+    attributes: { creationDate: isoSeconds(tokenIssueTime(session)), mfaAuthenticated: String(session.mfaAt !== undefined) },
+    sourceIdentity: session.sourceIdentity,
+    ...(session.origin === 'AssumeRoot' && { assumedRoot: 'true' }),
+  };
 }
 
 function foreignIdentity(caller: Caller): Json {

@@ -18,7 +18,10 @@ export type Effect = 'read' | 'change' | 'issue';
 export type ResourceRef =
   | { readonly user: string | undefined }
   | { readonly role: string }
+  /** A group; with `member`, the user who comes in or goes: of two that are missing, the refusal names the user. */
+  | { readonly group: string; readonly member?: string }
   | { readonly accessKey: string }
+  | { readonly instanceProfile: string }
   /** A managed policy, by its ARN. */
   | { readonly policy: string }
   | { readonly arn: string };
@@ -32,6 +35,10 @@ export type Access<I> =
       readonly also?: (input: I) => readonly string[];
       /** Condition keys of the operation itself, such as iam:PolicyARN. */
       readonly context?: (input: I) => Readonly<Record<string, ContextValue>>;
+      /** The key iam:PermissionsBoundary says which boundary the user or role has that the call is about. */
+      readonly seesBoundary?: true;
+      /** What the entity will be called: whoever renames or moves it needs the permission on that as well. */
+      readonly becomes?: (input: I) => { readonly path: string | undefined; readonly name: string | undefined };
       /** Only principals of the management account, whatever their policies say. */
       readonly within?: 'management-account';
     }
@@ -79,6 +86,10 @@ export interface Mark {
   readonly sensitive?: 'omit' | 'sha256';
   /** A policy document: percent-encoded (RFC 3986) in AWS answers, plain JSON text elsewhere. */
   readonly document?: true;
+  /** Stint's own member of an AWS operation: on the REST face only, so that AWS clients see what AWS answers. */
+  readonly restOnly?: true;
+  /** An output without members that AWS encloses in a result element all the same. */
+  readonly result?: true;
   /** How AWS words whatever an entry of a list violates: all of its constraints at once. */
   readonly entry?: string;
 }
@@ -89,6 +100,12 @@ export const marks = z.registry<Mark>();
 /** Marks a member as secret: audit events and logs leave it out, or keep only its SHA-256. */
 export function sensitive<S extends z.ZodType>(schema: S, how: 'omit' | 'sha256' = 'omit'): S {
   marks.add(schema, { sensitive: how });
+  return schema;
+}
+
+/** Marks a member as one of Stint's own, which the AWS face neither takes nor answers. */
+export function restOnly<S extends z.ZodType>(schema: S): S {
+  marks.add(schema, { restOnly: true });
   return schema;
 }
 

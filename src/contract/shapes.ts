@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { marks, sensitive } from './operation.js';
 
 /** A pattern check whose refusal shows AWS's own spelling of the pattern. */
-function pattern(expression: RegExp, shown: string): [RegExp, { error: string }] {
+export function pattern(expression: RegExp, shown: string): [RegExp, { error: string }] {
   return [expression, { error: shown }];
 }
 
@@ -11,7 +11,7 @@ function pattern(expression: RegExp, shown: string): [RegExp, { error: string }]
  * A check that AWS words as a sentence instead of a constraint; `{member}` becomes the member's name.
  * It is reported only where no constraint is violated.
  */
-function sentence(test: (text: string) => boolean, text: string): [(text: string) => boolean, { error: string }] {
+export function sentence(test: (text: string) => boolean, text: string): [(text: string) => boolean, { error: string }] {
   return [test, { error: text }];
 }
 
@@ -30,8 +30,13 @@ export const NewName = z.string().min(1).max(64).refine(...sentence(isName, NAME
 export const UserName = z.string().min(1).max(128).refine(...sentence(isName, NAME_SENTENCE));
 /** The name of an existing role: 1–64 characters. */
 export const RoleName = z.string().min(1).max(64).refine(...sentence(isName, NAME_SENTENCE));
+/** The name of a group, new or existing: 1–128 characters. */
+export const GroupName = z.string().min(1).max(128).refine(...sentence(isName, NAME_SENTENCE));
 /** The name of a policy: 1–128 characters. */
 export const PolicyName = z.string().min(1).max(128).refine(...sentence(isName, NAME_SENTENCE));
+
+/** The name of an instance profile: 1–128 characters. */
+export const InstanceProfileName = z.string().min(1).max(128).refine(...sentence(isName, NAME_SENTENCE));
 
 /** An entity's path: `/` or `/…/`, 1–512 printable ASCII characters. */
 export const Path = z
@@ -115,5 +120,11 @@ export const Credentials = z.object({
   Expiration: z.date(),
 });
 
+/** The permissions boundary of a user or role, as answers show it (IAM API: AttachedPermissionsBoundary). */
+export const BoundaryOut = z.object({ PermissionsBoundaryType: z.string(), PermissionsBoundaryArn: z.string() });
+
 /** No members. */
 export const Nothing = z.object({});
+/** No members, but a result element around them on the AWS face. */
+export const EmptyResult = z.object({});
+marks.add(EmptyResult, { result: true });

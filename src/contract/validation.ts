@@ -56,7 +56,7 @@ function entryViolation(schema: z.ZodObject, { path }: Issue): string | undefine
 
 // AWS echoes whole values; a bounded part keeps a hostile 128 KB parameter out of answers and events.
 function shown(input: unknown): string {
-  const text = typeof input === 'string' ? input : String(input);
+  const text = typeof input === 'string' || typeof input === 'number' || typeof input === 'boolean' ? String(input) : '';
   return text.length > 4096 ? `${text.slice(0, 4096)}…` : text;
 }
 

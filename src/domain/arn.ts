@@ -35,7 +35,7 @@ export function parseArn(text: string): Arn | undefined {
 }
 
 /** The ARN of an IAM entity, `arn:aws:iam::123456789012:user/path/name`, from its path and name: `/path/name`. */
-export function iamArn(account: string, type: 'user' | 'role' | 'policy', pathAndName: string): string {
+export function iamArn(account: string, type: 'user' | 'role' | 'group' | 'policy' | 'instance-profile', pathAndName: string): string {
   return `arn:aws:iam::${account}:${type}${pathAndName}`;
 }
 
@@ -49,12 +49,17 @@ export function assumedRoleArn(account: string, roleName: string, sessionName: s
   return `arn:aws:sts::${account}:assumed-role/${roleName}/${sessionName}`;
 }
 
+/** The ARN of a federated user (AWS: IAM identifiers). */
+export function federatedUserArn(account: string, name: string): string {
+  return `arn:aws:sts::${account}:federated-user/${name}`;
+}
+
 /** The account and name in an IAM entity's ARN; undefined where no entity of that type can have it. */
-export function nameInArn(arn: string, type: 'user' | 'role'): { account: string; name: string } | undefined {
+export function nameInArn(arn: string, type: 'user' | 'role' | 'group'): { account: string; name: string } | undefined {
   const parsed = parseArn(arn);
   if (parsed?.partition !== 'aws' || parsed.service !== 'iam' || parsed.region !== '' || !isAccountId(parsed.account)) return undefined;
   const name = parsed.resource.split('/').at(-1) ?? '';
-  return parsed.resource.startsWith(`${type}/`) && /^[\w+=,.@-]{1,64}$/.test(name) ? { account: parsed.account, name } : undefined;
+  return parsed.resource.startsWith(`${type}/`) && /^[\w+=,.@-]+$/.test(name) && name.length <= (type === 'group' ? 128 : 64) ? { account: parsed.account, name } : undefined;
 }
 
 /** What a managed policy's ARN says. */
@@ -69,4 +74,10 @@ export interface PolicyName {
 export function policyInArn(arn: string): PolicyName | undefined {
   const [, account = '', path = '', name = ''] = /^arn:aws:iam::(\d{12}|aws):policy(\/(?:[\w.,+@=-]+\/)*)([\w+=,.@-]{1,128})$/.exec(arn) ?? [];
   return account === '' || path.length > 512 ? undefined : { account, path, name };
+}
+
+/** The ARN that a user, role or group has under another path or name; undefined where the ARN is of something else. */
+export function renamedArn(arn: string, to: { readonly path: string | undefined; readonly name: string | undefined }): string | undefined {
+  const [, entity = '', path = '', name = ''] = /^(arn:aws:iam::\d{12}:(?:user|role|group))(\/(?:.*\/)?)([^/]+)$/.exec(arn) ?? [];
+  return entity === '' ? undefined : `${entity}${to.path ?? path}${to.name ?? name}`;
 }

@@ -1,13 +1,60 @@
-import { assumedRoleArn, iamArn, rootArn, type AccountId } from './arn.js';
+import { assumedRoleArn, federatedUserArn, iamArn, rootArn, type AccountId } from './arn.js';
+import type { ChainLink } from './session-chain.js';
+import type { TagFact } from './tags.js';
 
-/** The root user of an account, signing with a root access key. */
+/** The operation that made a session; what its credentials may call depends on it (sts-api §2). */
+export type SessionOrigin = 'AssumeRole' | 'GetSessionToken' | 'GetFederationToken' | 'AssumeRoot';
+
+/** Policies that were passed when a session was made: together they are its session policy. */
+export interface PassedPolicies {
+  /** The text of the inline policy. */
+  readonly inline?: string;
+  /** ARNs of managed policies, looked up each time they are needed. */
+  readonly arns: readonly string[];
+}
+
+/** The value of `aws:TokenIssueTime`. */
+export function tokenIssueTime({ issuedAt, narrowedFrom }: Pick<SessionFacts, 'issuedAt' | 'narrowedFrom'>): Date {
+  return narrowedFrom ?? issuedAt;
+}
+
+/** What every temporary credential carries about the session it belongs to. */
+export interface SessionFacts {
+  /** The session's row: uuid. */
+  readonly sessionId: string;
+  readonly origin: SessionOrigin;
+  readonly issuedAt: Date;
+  /**
+   * When the session was issued that this one only narrows (GetScopedCredentials), if it does: what was refused to that
+   * for its age is refused to this one, however young it is.
+   */
+  readonly narrowedFrom?: Date;
+  readonly expiresAt: Date;
+  /** From the first session of the chain to this one, which is its last link. */
+  readonly chain: readonly ChainLink[];
+  /** Unique id of whoever asked for the first session of the chain. */
+  readonly startedBy: string;
+  readonly sourceIdentity?: string;
+  /** Session tags, inherited ones among them. */
+  readonly tags: readonly TagFact[];
+  /** Keys of the tags that the sessions made with this one inherit. */
+  readonly transitiveTagKeys: readonly string[];
+  readonly policies?: PassedPolicies;
+  /** Texts of the policies of each GetScopedCredentials since, which must all allow. */
+  readonly scopedDown: readonly string[];
+  /** When a code of an MFA device was checked for this session. */
+  readonly mfaAt?: Date;
+}
+
+/** The root user of an account: by a root access key, or in a session of GetSessionToken or AssumeRoot. */
 export interface RootCaller {
   readonly kind: 'root';
   readonly account: AccountId;
   readonly accessKeyId: string;
+  readonly session?: SessionFacts;
 }
 
-/** An IAM user, signing with a long-term access key. */
+/** An IAM user: by a long-term access key, or in a session of GetSessionToken. */
 export interface UserCaller {
   readonly kind: 'user';
   readonly account: AccountId;
@@ -15,17 +62,7 @@ export interface UserCaller {
   readonly userId: string;
   readonly userName: string;
   readonly path: string;
-}
-
-/** What every temporary credential carries about the session it belongs to. */
-export interface SessionFacts {
-  /** The session's row: uuid. */
-  readonly sessionId: string;
-  /** The first session of the chain this one belongs to; itself where it was the first. */
-  readonly rootSessionId: string;
-  readonly issuedAt: Date;
-  readonly expiresAt: Date;
-  readonly sourceIdentity?: string;
+  readonly session?: SessionFacts;
 }
 
 /** A role session, signing with temporary credentials. */
@@ -40,8 +77,25 @@ export interface RoleSessionCaller {
   readonly session: SessionFacts;
 }
 
+/** The IAM user whose permissions a federated user has; absent where the root user federated him. */
+export interface FederatingUser {
+  readonly userId: string;
+  readonly userName: string;
+  readonly path: string;
+}
+
+/** A federated user (GetFederationToken), signing with temporary credentials. */
+export interface FederatedUserCaller {
+  readonly kind: 'federated-user';
+  readonly account: AccountId;
+  readonly accessKeyId: string;
+  readonly name: string;
+  readonly by?: FederatingUser;
+  readonly session: SessionFacts;
+}
+
 /** Whoever has proved to hold a credential. */
-export type Caller = RootCaller | UserCaller | RoleSessionCaller;
+export type Caller = RootCaller | UserCaller | RoleSessionCaller | FederatedUserCaller;
 
 /** The caller's ARN as GetCallerIdentity and every message show it: the session's for a role session. */
 export function callerArn(caller: Caller): string {
@@ -52,6 +106,8 @@ export function callerArn(caller: Caller): string {
       return iamArn(caller.account, 'user', `${caller.path}${caller.userName}`);
     case 'assumed-role':
       return assumedRoleArn(caller.account, caller.roleName, caller.sessionName);
+    case 'federated-user':
+      return federatedUserArn(caller.account, caller.name);
   }
 }
 
@@ -62,7 +118,7 @@ export function principalArn(caller: Caller): string {
     : callerArn(caller);
 }
 
-/** The value of `aws:userid` and of GetCallerIdentity's UserId: `AIDA…`, `AROA…:session`, or the account. */
+/** The value of `aws:userid` and of GetCallerIdentity's UserId: `AIDA…`, `AROA…:session`, `account:name` or the account. */
 export function callerUserId(caller: Caller): string {
   switch (caller.kind) {
     case 'root':
@@ -71,10 +127,17 @@ export function callerUserId(caller: Caller): string {
       return caller.userId;
     case 'assumed-role':
       return `${caller.roleId}:${caller.sessionName}`;
+    case 'federated-user':
+      return `${caller.account}:${caller.name}`;
   }
 }
 
-/** The unique id of the entity behind the caller, without a session name: what trust policies are stored with. */
+/** The unique id of whoever the caller acts as, without a session name: a user, a role, a federated user or an account. */
 export function principalId(caller: Caller): string {
   return caller.kind === 'assumed-role' ? caller.roleId : callerUserId(caller);
+}
+
+/** The unique id of the entity whose policies a caller has: for a federated user those of the user who federated him. */
+export function policyOwnerId(caller: Caller): string {
+  return caller.kind === 'federated-user' ? (caller.by?.userId ?? caller.account) : principalId(caller);
 }

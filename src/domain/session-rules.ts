@@ -1,11 +1,21 @@
 import { ApiError } from './errors.js';
 
 const HOUR_SECONDS = 3600;
+const TWELVE_HOURS_SECONDS = 43_200;
+
+/** Which rule decided how long a session lasts; `request` where it lasts as long as was asked. */
+export type DurationLimit = 'request' | 'default' | 'root' | 'chain' | 'session' | 'identity-provider';
+
+/** How long a session lasts, and by which rule. */
+export interface Granted {
+  readonly seconds: number;
+  readonly limitedBy: DurationLimit;
+}
 
 /** What decides how long a role session lasts. */
 export interface DurationQuestion {
   /** DurationSeconds of the request. */
-  readonly requested?: number;
+  readonly requested?: number | undefined;
   /** MaxSessionDuration of the role, in seconds. */
   readonly roleMaximum: number;
   /** Whether the caller signs with temporary credentials. */
@@ -16,8 +26,8 @@ export interface DurationQuestion {
  * The seconds a role session lasts: one hour unless asked otherwise, at most the role's maximum, and at most
  * one hour where roles are chained (AWS STS API Reference: AssumeRole). 900 to 43200 is the contract's part.
  */
-export function roleSessionDuration({ requested, roleMaximum, chained }: DurationQuestion): number {
-  if (requested === undefined) return Math.min(HOUR_SECONDS, roleMaximum);
+export function roleSessionDuration({ requested, roleMaximum, chained }: DurationQuestion): Granted {
+  if (requested === undefined) return { seconds: Math.min(HOUR_SECONDS, roleMaximum), limitedBy: 'default' };
   if (chained && requested > HOUR_SECONDS) {
     throw new ApiError(
       'ValidationError',
@@ -30,5 +40,32 @@ export function roleSessionDuration({ requested, roleMaximum, chained }: Duratio
       'The requested DurationSeconds exceeds the MaxSessionDuration set for this role.',
     );
   }
-  return requested;
+  return { seconds: requested, limitedBy: 'request' };
+}
+
+/**
+ * The seconds a session of GetSessionToken or GetFederationToken lasts: twelve hours unless asked otherwise; an hour at
+ * most, without an error, for the root user (AWS STS API Reference). 900 to 129600 is the contract's part.
+ */
+export function userSessionDuration(requested: number | undefined, isRoot: boolean): Granted {
+  if (isRoot && (requested ?? TWELVE_HOURS_SECONDS) > HOUR_SECONDS) return { seconds: HOUR_SECONDS, limitedBy: requested === undefined ? 'default' : 'root' };
+  return requested === undefined ? { seconds: TWELVE_HOURS_SECONDS, limitedBy: 'default' } : { seconds: requested, limitedBy: 'request' };
+}
+
+/**
+ * The seconds that scoped credentials last: what is left of the session they are made with, or less. Throws
+ * InsufficientSessionLifetime (AWS STS API Reference: GetScopedCredentials).
+ */
+export function scopedDuration(requested: number | undefined, leftSeconds: number): Granted {
+  if (requested === undefined) return { seconds: leftSeconds, limitedBy: 'session' };
+  if (requested > leftSeconds) {
+    throw new ApiError('InsufficientSessionLifetime', `The requested DurationSeconds exceeds the ${String(leftSeconds)} seconds that are left of the calling session.`);
+  }
+  return { seconds: requested, limitedBy: 'request' };
+}
+
+/** Refuses (InsufficientSessionLifetime) a session shorter than its caller can use. `minRemaining` is in seconds. */
+export function requireMinRemaining(granted: Granted, minRemaining: number | undefined): void {
+  if (minRemaining === undefined || granted.seconds >= minRemaining) return;
+  throw new ApiError('InsufficientSessionLifetime', `minRemaining asks for ${String(minRemaining)} seconds; this session would last ${String(granted.seconds)} (limited by: ${granted.limitedBy}).`);
 }

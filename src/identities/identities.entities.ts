@@ -6,6 +6,9 @@ export interface StoredTag {
   readonly Value: string;
 }
 
+/** A boundary names the row of its policy, except where the policy is shipped. */
+export const BOUNDARY_CHECK = `(boundary_policy_id IS NULL) = (boundary_arn IS NULL OR starts_with(boundary_arn, 'arn:aws:iam::aws:'))`;
+
 /** A tenant. */
 @Entity('account')
 @Check('CK_account_id', `account_id ~ '^[0-9]{12}$'`)
@@ -28,6 +31,9 @@ export class AccountRow {
 /** An IAM user. */
 @Entity('iam_user')
 @Unique('UQ_user_name', ['accountId', 'nameKey'])
+@Check('CK_user_boundary', BOUNDARY_CHECK)
+@Index('IX_user_boundary', ['accountId', 'boundaryArn', 'userId'], { where: 'boundary_arn IS NOT NULL' })
+@Index('IX_user_boundary_policy', ['boundaryPolicyId'], { where: 'boundary_policy_id IS NOT NULL' })
 export class UserRow {
   @PrimaryColumn('text', { name: 'user_id', primaryKeyConstraintName: 'PK_iam_user' })
   userId!: string;
@@ -48,6 +54,15 @@ export class UserRow {
 
   @Column('jsonb')
   tags!: readonly StoredTag[];
+
+  /** The ARN of the managed policy that is the permissions boundary. */
+  @Column('text', { name: 'boundary_arn', nullable: true })
+  boundaryArn!: string | null;
+
+  /** Null where there is none, and for the policies that are shipped: they are no rows. */
+  @ForeignKey('ManagedPolicyRow', { name: 'FK_user_boundary', onDelete: 'RESTRICT' })
+  @Column('text', { name: 'boundary_policy_id', nullable: true })
+  boundaryPolicyId!: string | null;
 
   @Column('timestamptz', { name: 'created_at' })
   createdAt!: Date;

@@ -3,11 +3,13 @@ import { Module } from '@nestjs/common';
 import { AccessKeyOperations } from './access-keys.operations.js';
 import { AccountOperations } from './accounts.operations.js';
 import { Bootstrap } from './bootstrap.js';
+import { GroupOperations } from './groups.operations.js';
+import { GroupsStore } from './groups.store.js';
 import { IdentitiesStore } from './identities.store.js';
 import { KeyMaker } from './keys.js';
 import { UserOperations } from './users.operations.js';
 
-const providers = [IdentitiesStore, KeyMaker, Bootstrap, UserOperations, AccessKeyOperations, AccountOperations];
+const providers = [IdentitiesStore, KeyMaker, Bootstrap, UserOperations, AccessKeyOperations, AccountOperations, GroupsStore, GroupOperations];
 
 @Module({ providers, exports: providers })
 export class IdentitiesModule {}

@@ -1,13 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import { IsNull } from 'typeorm';
 
-import { iamArn, nameInArn } from '../domain/arn.js';
+import { nameInArn } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
 import { Database, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
 import { Memory, type Remembered } from '../kernel/memory.js';
 import { pageOf, type Page, type PageRequest } from '../kernel/page.js';
 import { Stamps } from '../kernel/stamps.js';
-import { AccessKeyRow, AccountRow, UserRow } from './identities.entities.js';
+import { noBoundary, type Boundary } from './boundaries.js';
+import { boundaryHolders, boundaryUses, type Bounded } from './boundaries.store.js';
+import { AccessKeyRow, AccountRow, UserRow, type StoredTag } from './identities.entities.js';
+import { requireRoom } from './quota.js';
+import { userArn } from './shown.js';
+
+/** IAM quota: users of an account. */
+const QUOTA = { table: 'iam_user', name: 'UsersPerAccount', max: 5_000 } as const;
+const BOUNDED: Bounded = { table: 'iam_user', id: 'user_id' };
 
 /** When, where and for which service an access key was last used. */
 export interface KeyUse {
@@ -104,7 +112,7 @@ export class IdentitiesStore {
     const named = nameInArn(arn, 'user');
     if (named === undefined) return undefined;
     const row = await tx.findOneBy(UserRow, { accountId: named.account, nameKey: nameKey(named.name) });
-    return row !== null && iamArn(row.accountId, 'user', `${row.path}${row.userName}`) === arn ? row : undefined;
+    return row !== null && userArn(row) === arn ? row : undefined;
   }
 
   /** The account with this id. */
@@ -134,11 +142,40 @@ export class IdentitiesStore {
     this.database.forget(tx, { memory: 'account', key: row.accountId });
   }
 
-  /** Adds a user. Throws EntityAlreadyExists. */
+  /** How many users of an account have each of some policies as their boundary; without ARNs, each that any of them has. */
+  async boundaryUses(tx: ReadTx, of: { account: string; arns?: readonly string[] }): Promise<ReadonlyMap<string, number>> {
+    return boundaryUses(tx, BOUNDED, of);
+  }
+
+  /** The unique ids of users that have a policy as their boundary, in their order, after one of them. */
+  async boundaryHolders(tx: ReadTx, of: { account: string; arn: string; after: string; limit: number }): Promise<readonly string[]> {
+    return boundaryHolders(tx, BOUNDED, of);
+  }
+
+  /** Adds a user. Throws EntityAlreadyExists, LimitExceeded, and NoSuchEntity where its boundary is being deleted. */
   async insertUser(tx: Tx, row: UserRow): Promise<void> {
-    await onConstraint(tx.insert(UserRow, { ...row, tags: row.tags as never }), {
-      UQ_user_name: () => new ApiError('EntityAlreadyExists', `User with name ${row.userName} already exists.`),
-    });
+    await requireRoom(tx, row.accountId, QUOTA);
+    await onConstraint(tx.insert(UserRow, { ...row, tags: row.tags as never }), { ...nameTaken(row.userName), FK_user_boundary: () => noBoundary(row.boundaryArn) });
+    this.#forgetUser(tx, row);
+  }
+
+  /** Renames a user, moves it, or both. Throws EntityAlreadyExists. */
+  async updateUser(tx: Tx, row: UserRow, to: Pick<UserRow, 'userName' | 'path'>): Promise<void> {
+    const changed = { userName: to.userName, nameKey: nameKey(to.userName), path: to.path };
+    await onConstraint(tx.update(UserRow, { userId: row.userId }, changed), nameTaken(to.userName));
+    this.#forgetUser(tx, row);
+    this.#forgetUser(tx, { ...row, ...changed });
+  }
+
+  /** Replaces the tags of a user. */
+  async updateUserTags(tx: Tx, row: UserRow, tags: readonly StoredTag[]): Promise<void> {
+    await tx.update(UserRow, { userId: row.userId }, { tags });
+    this.#forgetUser(tx, row);
+  }
+
+  /** Gives a user a boundary, or none. Throws NoSuchEntity where its policy is being deleted. */
+  async updateUserBoundary(tx: Tx, row: UserRow, { boundaryArn, boundaryPolicyId }: Boundary): Promise<void> {
+    await onConstraint(tx.update(UserRow, { userId: row.userId }, { boundaryArn, boundaryPolicyId }), { FK_user_boundary: () => noBoundary(boundaryArn) });
     this.#forgetUser(tx, row);
   }
 
@@ -149,6 +186,7 @@ export class IdentitiesStore {
       FK_access_key_user: conflict('access keys'),
       FK_inline_policy_user: conflict('policies'),
       FK_policy_attachment_user: () => new ApiError('DeleteConflict', 'Cannot delete entity, must detach all policies first.'),
+      FK_group_member_user: () => new ApiError('DeleteConflict', 'Cannot delete entity, must remove users from group first.'),
     });
     this.#forgetUser(tx, row);
   }
@@ -202,6 +240,10 @@ export class IdentitiesStore {
     const row = await this.database.read((tx) => tx.findOneBy<R>(entity, where));
     return row ?? undefined;
   }
+}
+
+function nameTaken(name: string): Readonly<Record<string, () => ApiError>> {
+  return { UQ_user_name: () => new ApiError('EntityAlreadyExists', `User with name ${name} already exists.`) };
 }
 
 function keyOf(owner: KeyOwner, id: string): object {

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 
 import { operation, sensitive } from '../contract/operation.js';
-import { AccessKeyId, ArnText, NewName, Nothing, pageIn, pageOut, Path, PathPrefix, Tags, TagsOut, UserName } from '../contract/shapes.js';
+import { AccessKeyId, ArnText, BoundaryOut, NewName, Nothing, pageIn, pageOut, Path, PathPrefix, TagKeys, Tags, TagsOut, UserName } from '../contract/shapes.js';
 
 const Status = z.enum(['Active', 'Inactive']);
 
-const listedUser = {
+/** A user as lists show him. */
+export const listedUser = {
   Path: z.string(),
   /** Absent for the root user. */
   UserName: z.string().optional(),
@@ -13,7 +14,7 @@ const listedUser = {
   Arn: z.string(),
   CreateDate: z.date(),
 };
-const User = z.object({ ...listedUser, Tags: TagsOut.optional() });
+const User = z.object({ ...listedUser, PermissionsBoundary: BoundaryOut.optional(), Tags: TagsOut.optional() });
 
 const AccessKeyMetadata = z.object({
   UserName: z.string().optional(),
@@ -22,6 +23,8 @@ const AccessKeyMetadata = z.object({
   CreateDate: z.date(),
 });
 
+/** The user a call names. */
+const existing = (input: { UserName: string }): { user: string } => ({ user: input.UserName });
 /** The user a call is about: the named one, or the caller's own where none is named. */
 const named = (input: { UserName?: string | undefined }): { user: string | undefined } => ({ user: input.UserName });
 
@@ -44,6 +47,7 @@ export const userContracts = {
       action: 'iam:CreateUser',
       resource: (input, caller) => ({ arn: `arn:aws:iam::${caller.account}:user${input.Path ?? '/'}${input.UserName}` }),
       also: (input) => ((input.Tags ?? []).length > 0 ? ['iam:TagUser'] : []),
+      context: (input) => ({ ...(input.PermissionsBoundary !== undefined && { 'iam:PermissionsBoundary': input.PermissionsBoundary }) }),
     },
   }),
   GetUser: operation({
@@ -66,8 +70,18 @@ export const userContracts = {
     errors: [],
     access: { action: 'iam:ListUsers', resource: (input, caller) => ({ arn: `arn:aws:iam::${caller.account}:user${input.PathPrefix ?? '/'}` }) },
   }),
+  UpdateUser: operation({
+    summary: 'Rename a user or move it to another path; its keys, groups, policies and the trust in it stay.',
+    aws: 'iam',
+    rest: 'PATCH /v1/users/{UserName}',
+    effect: 'change',
+    input: z.object({ UserName, NewPath: Path.optional(), NewUserName: NewName.optional() }),
+    output: Nothing,
+    errors: ['NoSuchEntity', 'EntityAlreadyExists', 'ConcurrentModification'],
+    access: { action: 'iam:UpdateUser', resource: existing, becomes: (input) => ({ path: input.NewPath, name: input.NewUserName }) },
+  }),
   DeleteUser: operation({
-    summary: 'Delete a user, which must not have access keys or policies any more.',
+    summary: 'Delete a user, which must not have access keys, policies or groups any more.',
     aws: 'iam',
     rest: 'DELETE /v1/users/{UserName}',
     effect: 'change',
@@ -75,6 +89,56 @@ export const userContracts = {
     output: Nothing,
     errors: ['NoSuchEntity', 'DeleteConflict', 'ConcurrentModification'],
     access: { action: 'iam:DeleteUser', resource: named },
+  }),
+  TagUser: operation({
+    summary: 'Add tags to a user, or change their values.',
+    aws: 'iam',
+    rest: 'POST /v1/users/{UserName}/tags',
+    effect: 'change',
+    input: z.object({ UserName, Tags }),
+    output: Nothing,
+    errors: ['NoSuchEntity', 'LimitExceeded', 'InvalidInput', 'ConcurrentModification'],
+    access: { action: 'iam:TagUser', resource: existing },
+  }),
+  UntagUser: operation({
+    summary: 'Remove tags from a user; keys it does not have are passed over.',
+    aws: 'iam',
+    rest: 'POST /v1/users/{UserName}/untag',
+    effect: 'change',
+    input: z.object({ UserName, TagKeys }),
+    output: Nothing,
+    errors: ['NoSuchEntity', 'ConcurrentModification'],
+    access: { action: 'iam:UntagUser', resource: existing, context: (input) => ({ 'aws:TagKeys': input.TagKeys }) },
+  }),
+  ListUserTags: operation({
+    summary: 'List the tags of a user.',
+    aws: 'iam',
+    rest: 'GET /v1/users/{UserName}/tags',
+    effect: 'read',
+    input: z.object({ UserName, ...pageIn }),
+    output: z.object({ Tags: TagsOut, ...pageOut }),
+    errors: ['NoSuchEntity'],
+    access: { action: 'iam:ListUserTags', resource: existing },
+  }),
+  PutUserPermissionsBoundary: operation({
+    summary: 'Make a managed policy the permissions boundary of a user: what it does not allow, the user may not.',
+    aws: 'iam',
+    rest: 'PUT /v1/users/{UserName}/permissions-boundary',
+    effect: 'change',
+    input: z.object({ UserName, PermissionsBoundary: ArnText }),
+    output: Nothing,
+    errors: ['NoSuchEntity', 'InvalidInput'],
+    access: { action: 'iam:PutUserPermissionsBoundary', resource: existing, context: (input) => ({ 'iam:PermissionsBoundary': input.PermissionsBoundary }) },
+  }),
+  DeleteUserPermissionsBoundary: operation({
+    summary: 'Take the permissions boundary from a user.',
+    aws: 'iam',
+    rest: 'DELETE /v1/users/{UserName}/permissions-boundary',
+    effect: 'change',
+    input: z.object({ UserName }),
+    output: Nothing,
+    errors: ['NoSuchEntity'],
+    access: { action: 'iam:DeleteUserPermissionsBoundary', resource: existing, seesBoundary: true },
   }),
 };
 

@@ -1,15 +1,17 @@
 import { Injectable } from '@nestjs/common';
 
-import { iamArn, rootArn } from '../domain/arn.js';
+import { rootArn } from '../domain/arn.js';
 import { ENTITY_ID_BYTES, entityId } from '../domain/ids.js';
 import type { ReadTx } from '../kernel/database.js';
 import { Random } from '../kernel/effects.js';
-import { implement, type ReadCtx } from '../kernel/handler.js';
+import { implement, type ChangeCtx, type ReadCtx } from '../kernel/handler.js';
 import { pageRequest } from '../kernel/page.js';
-import type { UserRow } from './identities.entities.js';
+import { BoundaryPolicies, shownBoundary, unbounded } from './boundaries.js';
+import type { StoredTag, UserRow } from './identities.entities.js';
 import { IdentitiesStore, nameKey } from './identities.store.js';
 import { ownUserName } from './owner.js';
-import { newTags, refuseBoundary } from './tagging.js';
+import { listedUserOf } from './shown.js';
+import { newTags, pageOfTags, withoutTags, withTags } from './tagging.js';
 import { userContracts } from './users.contract.js';
 
 /** Use cases of IAM users. */
@@ -17,42 +19,76 @@ import { userContracts } from './users.contract.js';
 export class UserOperations {
   constructor(
     private readonly store: IdentitiesStore,
+    private readonly boundaries: BoundaryPolicies,
     private readonly random: Random,
   ) {}
 
   readonly operations = implement(userContracts, {
     CreateUser: async (input, ctx) => {
-      refuseBoundary(input.PermissionsBoundary);
+      const { account } = ctx.caller;
+      const boundary = input.PermissionsBoundary === undefined ? unbounded : await this.boundaries.boundary(ctx.tx, input.PermissionsBoundary, account);
       const row: UserRow = {
         userId: entityId('AIDA', this.random.bytes(ENTITY_ID_BYTES)),
-        accountId: ctx.caller.account,
+        accountId: account,
         userName: input.UserName,
         nameKey: nameKey(input.UserName),
         path: input.Path ?? '/',
         tags: newTags(input.Tags),
+        ...boundary,
         createdAt: ctx.now,
       };
       await this.store.insertUser(ctx.tx, row);
-      return { User: { ...listed(row), ...(row.tags.length === 0 ? {} : { Tags: [...row.tags] }) } };
+      return { User: shown(row) };
     },
     GetUser: async (input, ctx) => {
       if (input.UserName === undefined && ctx.caller.kind === 'root') return { User: await this.#rootUser(ctx) };
       const name = input.UserName ?? ownUserName(ctx.caller);
       const row = await ctx.read((tx: ReadTx) => this.store.userByName(tx, ctx.caller.account, name));
-      return { User: { ...listed(row), ...(row.tags.length === 0 ? {} : { Tags: [...row.tags] }) } };
+      return { User: shown(row) };
     },
     ListUsers: async (input, ctx) => {
       const request = pageRequest(input, 1);
       const of = { account: ctx.caller.account, pathPrefix: input.PathPrefix ?? '/' };
       const page = await ctx.read((tx) => this.store.pageUsers(tx, of, request));
-      return { Users: page.rows.map(listed), ...page.next };
+      return { Users: page.rows.map(listedUserOf), ...page.next };
+    },
+    UpdateUser: async (input, ctx) => {
+      const row = await this.#held(ctx, input);
+      await this.store.updateUser(ctx.tx, row, { userName: input.NewUserName ?? row.userName, path: input.NewPath ?? row.path });
+      return {};
     },
     DeleteUser: async (input, ctx) => {
-      const row = await this.store.lockUserByName(ctx.tx, ctx.caller.account, input.UserName);
-      await this.store.deleteUser(ctx.tx, row);
+      await this.store.deleteUser(ctx.tx, await this.#held(ctx, input));
+      return {};
+    },
+    TagUser: async (input, ctx) => {
+      const row = await this.#held(ctx, input);
+      await this.store.updateUserTags(ctx.tx, row, withTags(row.tags, input.Tags, 'insensitive'));
+      return {};
+    },
+    UntagUser: async (input, ctx) => {
+      const row = await this.#held(ctx, input);
+      await this.store.updateUserTags(ctx.tx, row, withoutTags(row.tags, input.TagKeys, 'insensitive'));
+      return {};
+    },
+    ListUserTags: async (input, ctx) => {
+      const row = await ctx.read((tx) => this.store.userByName(tx, ctx.caller.account, input.UserName));
+      return pageOfTags(row.tags, input);
+    },
+    PutUserPermissionsBoundary: async (input, ctx) => {
+      const row = await this.#held(ctx, input);
+      await this.store.updateUserBoundary(ctx.tx, row, await this.boundaries.boundary(ctx.tx, input.PermissionsBoundary, ctx.caller.account));
+      return {};
+    },
+    DeleteUserPermissionsBoundary: async (input, ctx) => {
+      await this.store.updateUserBoundary(ctx.tx, await this.#held(ctx, input), unbounded);
       return {};
     },
   });
+
+  async #held({ tx, caller }: ChangeCtx, input: { UserName: string }): Promise<UserRow> {
+    return this.store.lockUserByName(tx, caller.account, input.UserName);
+  }
 
   async #rootUser(ctx: ReadCtx): Promise<{ Path: string; UserId: string; Arn: string; CreateDate: Date }> {
     const account = await this.store.findAccount(ctx.caller.account);
@@ -60,12 +96,6 @@ export class UserOperations {
   }
 }
 
-function listed(row: UserRow): { Path: string; UserName: string; UserId: string; Arn: string; CreateDate: Date } {
-  return {
-    Path: row.path,
-    UserName: row.userName,
-    UserId: row.userId,
-    Arn: iamArn(row.accountId, 'user', `${row.path}${row.userName}`),
-    CreateDate: row.createdAt,
-  };
+function shown(row: UserRow): ReturnType<typeof listedUserOf> & ReturnType<typeof shownBoundary> & { Tags?: StoredTag[] } {
+  return { ...listedUserOf(row), ...shownBoundary(row), ...(row.tags.length === 0 ? {} : { Tags: [...row.tags] }) };
 }

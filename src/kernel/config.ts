@@ -25,7 +25,7 @@ export const environment = z.object({
   STINT_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional().describe('How clients reach this server; by default the listening address.'),
   STINT_DATA_DIR: text.default('.stint').describe('Folder for the embedded database, the generated master key and the AWS files of the bootstrap.'),
   DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'must begin with postgres://').optional().describe('PostgreSQL to use instead of the embedded one.'),
-  STINT_DATABASE_POOL_SIZE: count(2, 500).default(16).describe('Connections to PostgreSQL for changes and reads; two more are used for the ledger and for notices.'),
+  STINT_DATABASE_POOL_SIZE: count(2, 500).default(16).describe('Connections to PostgreSQL for changes and reads; three more are used for the ledger, for notices and for revocations.'),
   STINT_MASTER_KEY: text.optional().describe('32 bytes in base64 that envelope every secret at rest.'),
   STINT_MASTER_KEY_FILE: text.optional().describe('File that holds the master key.'),
   STINT_BOOTSTRAP_ACCOUNT_ID: z.string().regex(/^\d{12}$/, 'must have exactly 12 digits').optional().describe('Account id of the management account, at the first start.'),
@@ -33,6 +33,10 @@ export const environment = z.object({
   STINT_BOOTSTRAP_SECRET_ACCESS_KEY: z.string().regex(/^(?! )[\u0020-\u007E]{16,256}(?<! )$/, 'must have 16 to 256 printable ASCII characters and no blank at its ends').optional().describe('Secret access key of the management account’s root user, at the first start.'),
   STINT_REGIONS: text.optional().describe('Comma-separated regions accepted in signatures; by default any.'),
   STINT_TRUSTED_PROXIES: text.refine((list) => listOf(list).every((block) => parseBlock(block) !== undefined), 'must be addresses or CIDR blocks, separated by commas').optional().describe('Comma-separated addresses or CIDR blocks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; by default none.'),
+  STINT_CHAIN_MAX_SECONDS: count(900, 129_600).default(43_200).describe('How long sessions obtained with sessions may go on after the first of them began, in seconds.'),
+  STINT_REVOCATION_MAX_AGE: count(1, 3_600).default(10).describe('How old this node’s view of revoked sessions may be, in seconds, before it refuses every session.'),
+  STINT_SESSION_RETENTION_DAYS: count(0, 36_500).default(90).describe('How long sessions are kept after they expired, in days; audit events stay.'),
+  STINT_ISSUER_KEY_ROTATION_DAYS: count(1, 3_650).default(30).describe('How long a key that signs web identity tokens does so before a new one takes over, in days.'),
   STINT_MAX_BODY_BYTES: count(1024, 64 * 1024 * 1024).default(1_048_576).describe('Largest request body, in bytes.'),
   STINT_REQUEST_TIMEOUT_SECONDS: count(1, 600).default(30).describe('How long a request may take to arrive, in seconds.'),
   STINT_SHUTDOWN_SECONDS: count(0, 600).default(20).describe('How long requests in flight may take to finish after SIGTERM, in seconds.'),
@@ -62,6 +66,10 @@ export interface Config {
   readonly regions: readonly string[];
   /** Blocks of proxies that are believed; empty: none. */
   readonly trustedProxies: readonly string[];
+  readonly chainMaxSeconds: number;
+  readonly revocationMaxAgeSeconds: number;
+  readonly sessionRetentionDays: number;
+  readonly issuerKeyRotationDays: number;
   readonly maxBodyBytes: number;
   readonly requestTimeoutSeconds: number;
   readonly shutdownSeconds: number;
@@ -97,6 +105,10 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     bootstrap: bootstrapOf(read),
     regions: listOf(read.STINT_REGIONS),
     trustedProxies: listOf(read.STINT_TRUSTED_PROXIES),
+    chainMaxSeconds: read.STINT_CHAIN_MAX_SECONDS,
+    revocationMaxAgeSeconds: read.STINT_REVOCATION_MAX_AGE,
+    sessionRetentionDays: read.STINT_SESSION_RETENTION_DAYS,
+    issuerKeyRotationDays: read.STINT_ISSUER_KEY_ROTATION_DAYS,
     maxBodyBytes: read.STINT_MAX_BODY_BYTES,
     requestTimeoutSeconds: read.STINT_REQUEST_TIMEOUT_SECONDS,
     shutdownSeconds: read.STINT_SHUTDOWN_SECONDS,

@@ -31,27 +31,34 @@ export class Database {
   private constructor(
     private readonly source: DataSource,
     private readonly memory: Memory,
+    private readonly apart: DataSource,
   ) {}
 
   /** Connects. Throws a StartupError where the database cannot be reached. */
   static async connect(url: string, options: { entities: Entities; poolSize: number; memory: Memory }): Promise<Database> {
     const source = dataSource(url, options.entities, { size: options.poolSize, bounds: REQUEST_BOUNDS });
     await initialize(source);
-    return new Database(source, options.memory);
+    const apart = dataSource(url, [], { size: 1, bounds: REQUEST_BOUNDS });
+    await initialize(apart);
+    return new Database(source, options.memory, apart);
   }
 
   /** Runs `work` in one read-only snapshot. */
   async read<T>(work: (tx: ReadTx) => Promise<T>): Promise<T> {
-    return this.#transaction('START TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY', async (runner) => {
-      const result = await work(runner.manager as ReadTx);
-      await runner.query('COMMIT');
-      return result;
-    });
+    return this.#read(this.source, work);
+  }
+
+  /**
+   * The same over a connection of its own, for what must not wait for requests to give theirs back. Raw SQL only: it
+   * knows no entities.
+   */
+  async readApart<T>(work: (tx: ReadTx) => Promise<T>): Promise<T> {
+    return this.#read(this.apart, work);
   }
 
   /** Runs `work` in one transaction and commits it; whatever `work` forgot is forgotten on every node. */
   async write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.#transaction(`START TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE; ${durably('transaction')}`, async (runner) => {
+    return this.#transaction(this.source, `START TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE; ${durably('transaction')}`, async (runner) => {
       const tx = runner.manager as Tx;
       const result = await work(tx);
       const notices = this.#notices.get(tx) ?? [];
@@ -95,10 +102,19 @@ export class Database {
   /** Closes every connection. */
   async close(): Promise<void> {
     await this.source.destroy();
+    await this.apart.destroy();
   }
 
-  async #transaction<T>(begin: string, work: (runner: QueryRunner) => Promise<T>): Promise<T> {
-    const runner = this.source.createQueryRunner();
+  #read<T>(source: DataSource, work: (tx: ReadTx) => Promise<T>): Promise<T> {
+    return this.#transaction(source, 'START TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY', async (runner) => {
+      const result = await work(runner.manager as ReadTx);
+      await runner.query('COMMIT');
+      return result;
+    });
+  }
+
+  async #transaction<T>(source: DataSource, begin: string, work: (runner: QueryRunner) => Promise<T>): Promise<T> {
+    const runner = source.createQueryRunner();
     try {
       // Apart, because without a connection there is nothing to roll back, and no second one to wait for.
       await runner.connect();
@@ -148,6 +164,11 @@ function constraintOf(error: unknown): string | undefined {
   const driver: unknown = error instanceof QueryFailedError ? error.driverError : error;
   const constraint = (driver as { constraint?: unknown } | undefined)?.constraint;
   return typeof constraint === 'string' ? constraint : undefined;
+}
+
+/** Whether an error, or what caused it, is the violation of a constraint. */
+export function violates(error: unknown, constraint: string): boolean {
+  return constraintOf(error) === constraint || (error instanceof Error && error.cause !== undefined && violates(error.cause, constraint));
 }
 
 /**

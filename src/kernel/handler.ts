@@ -18,6 +18,8 @@ export interface Source {
 export interface Notes {
   /** The entities the call was about, as CloudTrail's `resources`. */
   readonly resources?: readonly { readonly accountId: string; readonly type: string; readonly ARN: string }[];
+  /** More `requestParameters`: what the call inherited rather than was given. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
   /** Another account that must see the event too (the role's, in a cross-account AssumeRole). */
   readonly alsoAccount?: string;
   /** More facts for `additionalEventData`; never secrets. */
@@ -45,6 +47,11 @@ export interface ChangeCtx extends BaseCtx {
 
 /** What the handler of an `issue` gets: it may look, and append rows that are committed with its event. */
 export interface IssueCtx extends ReadCtx {
+  /**
+   * The time from which durations are counted: now, but when an issuance is repeated under its Idempotency-Key that of
+   * the first, so that it is not refused because time went by.
+   */
+  readonly issuedAt: Date;
   append(row: Append): void;
 }
 

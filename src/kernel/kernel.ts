@@ -3,6 +3,7 @@ import type { Provider } from '@nestjs/common';
 import type { Config } from './config.js';
 import { Database } from './database.js';
 import { Clock, Random } from './effects.js';
+import { Endpoint } from './endpoint.js';
 import { Keyring } from './keyring.js';
 import { Ledger } from './ledger.js';
 import type { Log } from './log.js';
@@ -25,6 +26,7 @@ export interface Kernel {
   readonly ledger: Ledger;
   readonly keyring: Keyring;
   readonly metrics: Metrics;
+  readonly endpoint: Endpoint;
 }
 
 /** The parts of the kernel, for injection. */
@@ -39,5 +41,6 @@ export function kernelProviders(kernel: Kernel): Provider[] {
     { provide: Ledger, useValue: kernel.ledger },
     { provide: Keyring, useValue: kernel.keyring },
     { provide: Metrics, useValue: kernel.metrics },
+    { provide: Endpoint, useValue: kernel.endpoint },
   ];
 }

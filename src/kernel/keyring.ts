@@ -1,7 +1,7 @@
 import { NONCE_BYTES, SEALING_KEY_BYTES, SealingKey } from '../domain/aead.js';
 import type { MasterKey } from '../domain/envelope.js';
 import { Secret } from '../domain/secret.js';
-import type { KeyRing, RingKey } from '../domain/session-token.js';
+import type { KeyRing, RingKey } from '../domain/sealing.js';
 import type { Database, ReadTx, Tx } from './database.js';
 import type { Clock, Random } from './effects.js';
 import { StartupError } from './startup-error.js';
@@ -16,6 +16,7 @@ const RING_LOCK = 7_801_349_002;
 const REFRESH_MS = 1_000;
 
 const ringContext = (id: number): string => `ring_key:${String(id)}`;
+const issuerKeyContext = (id: string): string => `issuer_key:${id}`;
 const accessKeyContext = (id: string): string => `access_key:${id}`;
 
 /**
@@ -77,6 +78,18 @@ export class Keyring implements KeyRing {
     const opened = this.masterKey.open(envelope, accessKeyContext(accessKeyId));
     if (opened === undefined) throw new Error(`the stored secret of access key ${accessKeyId} does not open with the master key`);
     return Secret.of(opened.toString('utf8'));
+  }
+
+  /** Envelopes the private key of an issuer; it opens for that key id only. */
+  sealIssuerKey(keyId: string, privateKey: Uint8Array): Buffer {
+    return this.masterKey.seal(privateKey, issuerKeyContext(keyId), this.effects.random.bytes(NONCE_BYTES));
+  }
+
+  /** The private key of an issuer. Throws where the envelope is not this key's: the row was tampered with. */
+  openIssuerKey(keyId: string, envelope: Uint8Array): Buffer {
+    const opened = this.masterKey.open(envelope, issuerKeyContext(keyId));
+    if (opened === undefined) throw new Error(`the stored private key ${keyId} of an issuer does not open with the master key`);
+    return opened;
   }
 
   async #reload(): Promise<void> {

@@ -37,6 +37,7 @@ export class Memory {
   static readonly channel = 'stint_forget';
 
   readonly #remembered = new Map<string, Remembered<unknown>>();
+  readonly #listeners = new Map<string, (key: string | undefined) => void>();
   readonly #node: string;
   #client: pg.Client | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -67,6 +68,14 @@ export class Memory {
     return remembered;
   }
 
+  /**
+   * Calls `listener` with the key when a change, here or on another node, names this memory; without one when
+   * anything may have changed.
+   */
+  onNotice(name: string, listener: (key: string | undefined) => void): void {
+    this.#listeners.set(name, listener);
+  }
+
   /** Whether remembered rows may be believed at this moment. */
   get believed(): boolean {
     return this.age < BELIEVED_MS;
@@ -79,12 +88,16 @@ export class Memory {
 
   /** Forgets the named rows on this node. */
   forget(notices: readonly Notice[]): void {
-    for (const { memory, key } of notices) this.#remembered.get(memory)?.forget(key);
+    for (const { memory, key } of notices) {
+      this.#remembered.get(memory)?.forget(key);
+      this.#listeners.get(memory)?.(key);
+    }
   }
 
   /** Forgets everything on this node. */
   forgetAll(): void {
     for (const remembered of this.#remembered.values()) remembered.clear();
+    for (const listener of this.#listeners.values()) listener(undefined);
   }
 
   /** Begins to listen; resolves when the first beat has come back or the first attempt has failed. */

@@ -31,16 +31,7 @@ export class Metrics {
   });
 
   constructor(gauges: Gauges) {
-    const gauge = (name: string, help: string, read: () => number): void => {
-      new Gauge({
-        name,
-        help,
-        registers: [this.#registry],
-        collect() {
-          this.set(read());
-        },
-      });
-    };
+    const gauge = this.gauge.bind(this);
     gauge('stint_database_connections', 'Connections of the database pool.', () => gauges.pool().total);
     gauge('stint_database_connections_idle', 'Connections of the database pool that are idle.', () => gauges.pool().idle);
     gauge('stint_database_waiting', 'Requests that wait for a database connection.', () => gauges.pool().waiting);
@@ -48,6 +39,18 @@ export class Metrics {
     gauge('stint_ledger_lost_total', 'Audit entries that the database refused: always 0, or there is a bug.', () => gauges.ledger().lost);
     gauge('stint_notice_age_seconds', 'Age of the last proof that change notices arrive, in seconds.', gauges.noticeAgeSeconds);
     gauge('stint_memory_bytes', 'Resident memory of the process, in bytes.', () => process.memoryUsage.rss());
+  }
+
+  /** A value that is read when somebody scrapes. */
+  gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.#registry],
+      collect() {
+        this.set(read());
+      },
+    });
   }
 
   /** Notes a finished request. */

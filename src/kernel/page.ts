@@ -28,6 +28,31 @@ export function pageOf<R>(rows: readonly R[], request: PageRequest, key: (row: R
   return { rows: page, next: { IsTruncated: true, Marker: Buffer.from(JSON.stringify(key(last))).toString('base64url') } };
 }
 
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Throws a ValidationError for a Marker that is not a time and a UUID, as lists by time give them out. */
+export function requireTimeAndId({ after }: PageRequest): void {
+  if (after === undefined) return;
+  const [time = '', id = ''] = after;
+  const at = new Date(time);
+  // Compared both ways, so that no second spelling of a time is accepted.
+  const isTime = /^\d{4}-/.test(time) && !Number.isNaN(at.getTime()) && at.toISOString() === time;
+  if (!isTime || !UUID.test(id)) throw badMarker();
+}
+
+/** The number in a Marker of one part. Throws a ValidationError for one that such a list never gives out. */
+export function positionIn({ after }: PageRequest, start: number): number {
+  if (after === undefined) return start;
+  const [text = ''] = after;
+  if (!/^[1-9]\d{0,9}$/.test(text)) throw badMarker();
+  return Number(text);
+}
+
+/** The refusal of a Marker that this service never gave out. */
+export function badMarker(): ApiError {
+  return new ApiError('ValidationError', 'Invalid Marker.');
+}
+
 function decoded(marker: string, parts: number): readonly string[] {
   const text = Buffer.from(marker, 'base64url').toString('utf8');
   let value: unknown;
@@ -38,6 +63,6 @@ function decoded(marker: string, parts: number): readonly string[] {
   }
   const known = Array.isArray(value) && value.length === parts && value.every((part) => typeof part === 'string' && !part.includes('\0'));
   // Compared both ways, so that no second spelling of a Marker is accepted.
-  if (!known || Buffer.from(text).toString('base64url') !== marker) throw new ApiError('ValidationError', 'Invalid Marker.');
+  if (!known || Buffer.from(text).toString('base64url') !== marker) throw badMarker();
   return value as readonly string[];
 }

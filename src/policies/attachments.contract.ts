@@ -1,21 +1,14 @@
 import { z } from 'zod';
 
-import { operation, type ResourceRef } from '../contract/operation.js';
-import { ArnText, Nothing, pageIn, pageOut, PathPrefix, RoleName, UserName } from '../contract/shapes.js';
-
-/** Those to whom policies are attached: how operations call them, and the member and the route that name one. */
-interface Kind<S extends z.ZodRawShape> {
-  readonly kind: 'User' | 'Role';
-  readonly name: S;
-  readonly route: `/v1/${string}`;
-  readonly ref: (input: Readonly<Record<string, unknown>>) => ResourceRef;
-}
+import { operation } from '../contract/operation.js';
+import { ArnText, Nothing, pageIn, pageOut, PathPrefix } from '../contract/shapes.js';
+import { boundaryOf, ofGroups, ofRoles, ofUsers, type OwnerKind } from './policies.contract.js';
 
 const PolicyArn = ArnText;
 const condition = (input: Readonly<Record<string, unknown>>): { 'iam:PolicyARN': string } => ({ 'iam:PolicyARN': String(input['PolicyArn']) });
 
 /** What can be done with the policies attached to one kind of owner. */
-function attachments<S extends z.ZodRawShape>({ kind, name, route, ref }: Kind<S>) {
+function attachments<S extends z.ZodRawShape>({ kind, name, route, ref }: OwnerKind<S>) {
   return {
     attach: operation({
       summary: `Attach a managed policy to a ${kind.toLowerCase()}; one that is attached already stays so.`,
@@ -25,7 +18,7 @@ function attachments<S extends z.ZodRawShape>({ kind, name, route, ref }: Kind<S
       input: z.object({ ...name, PolicyArn }),
       output: Nothing,
       errors: ['NoSuchEntity', 'LimitExceeded'],
-      access: { action: `iam:Attach${kind}Policy`, resource: ref, context: condition },
+      access: { action: `iam:Attach${kind}Policy`, resource: ref, context: condition, ...boundaryOf(kind) },
     }),
     detach: operation({
       summary: `Detach a managed policy from a ${kind.toLowerCase()}.`,
@@ -35,7 +28,7 @@ function attachments<S extends z.ZodRawShape>({ kind, name, route, ref }: Kind<S
       input: z.object({ ...name, PolicyArn }),
       output: Nothing,
       errors: ['NoSuchEntity'],
-      access: { action: `iam:Detach${kind}Policy`, resource: ref, context: condition },
+      access: { action: `iam:Detach${kind}Policy`, resource: ref, context: condition, ...boundaryOf(kind) },
     }),
     list: operation({
       summary: `List the managed policies that are attached to a ${kind.toLowerCase()}.`,
@@ -50,10 +43,9 @@ function attachments<S extends z.ZodRawShape>({ kind, name, route, ref }: Kind<S
   };
 }
 
-const toUsers = attachments({ kind: 'User', name: { UserName }, route: '/v1/users/{UserName}', ref: (input) => ({ user: String(input['UserName']) }) });
-const toRoles = attachments({ kind: 'Role', name: { RoleName }, route: '/v1/roles/{RoleName}', ref: (input) => ({ role: String(input['RoleName']) }) });
+const [toUsers, toRoles, toGroups] = [attachments(ofUsers), attachments(ofRoles), attachments(ofGroups)];
 
-/** Contracts of managed policies on users and roles. */
+/** Contracts of managed policies on users, roles and groups. */
 export const attachmentContracts = {
   AttachUserPolicy: toUsers.attach,
   DetachUserPolicy: toUsers.detach,
@@ -61,4 +53,7 @@ export const attachmentContracts = {
   AttachRolePolicy: toRoles.attach,
   DetachRolePolicy: toRoles.detach,
   ListAttachedRolePolicies: toRoles.list,
+  AttachGroupPolicy: toGroups.attach,
+  DetachGroupPolicy: toGroups.detach,
+  ListAttachedGroupPolicies: toGroups.list,
 };

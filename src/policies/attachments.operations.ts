@@ -9,9 +9,9 @@ import { AttachmentsStore } from './attachments.store.js';
 import { ManagedPoliciesStore, notAttachable, notFound } from './managed.store.js';
 import { PolicyOwners, type OwnerRef } from './owners.js';
 
-/** IAM quota: how many managed policies one user or role may have. */
+/** IAM quota: how many managed policies one user, role or group may have. */
 const ATTACHED_MAX = 10;
-const QUOTA = { user: 'PoliciesPerUser', role: 'PoliciesPerRole' } as const;
+const QUOTA = { user: 'PoliciesPerUser', role: 'PoliciesPerRole', group: 'PoliciesPerGroup' } as const;
 
 interface ListInput {
   readonly PathPrefix?: string | undefined;
@@ -24,7 +24,7 @@ interface Listed {
   Marker?: string;
 }
 
-/** Use cases of managed policies on users and roles. */
+/** Use cases of managed policies on users, roles and groups. */
 @Injectable()
 export class AttachmentOperations {
   constructor(
@@ -40,6 +40,9 @@ export class AttachmentOperations {
     AttachRolePolicy: (input, ctx) => this.#attach(ctx, { role: input.RoleName }, input.PolicyArn),
     DetachRolePolicy: (input, ctx) => this.#detach(ctx, { role: input.RoleName }, input.PolicyArn),
     ListAttachedRolePolicies: (input, ctx) => this.#list(ctx, { role: input.RoleName }, input),
+    AttachGroupPolicy: (input, ctx) => this.#attach(ctx, { group: input.GroupName }, input.PolicyArn),
+    DetachGroupPolicy: (input, ctx) => this.#detach(ctx, { group: input.GroupName }, input.PolicyArn),
+    ListAttachedGroupPolicies: (input, ctx) => this.#list(ctx, { group: input.GroupName }, input),
   });
 
   async #attach({ tx, caller: { account } }: ChangeCtx, ref: OwnerRef, arn: string): Promise<Record<string, never>> {

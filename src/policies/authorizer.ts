@@ -1,19 +1,27 @@
 import { Injectable } from '@nestjs/common';
 
 import type { Contract, ResourceRef } from '../contract/operation.js';
-import { iamArn, policyInArn, rootArn } from '../domain/arn.js';
+import { iamArn, policyInArn, renamedArn, rootArn } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
-import { evaluate, refusalText, type ContextValue, type Decision, type PolicySet, type PrincipalFacts, type Request, type TrustPolicy } from '../domain/policy/evaluate.js';
+import { parseIdentityPolicy } from '../domain/policy/document.js';
+import { evaluate, refusalText, type ContextValue, type Decision, type NamedPolicy, type PolicySet, type PrincipalFacts, type Request, type TrustPolicy } from '../domain/policy/evaluate.js';
 import { explain } from '../domain/policy/explain.js';
-import { callerArn, principalArn, principalId, type Caller } from '../domain/principal.js';
+import { callerArn, policyOwnerId, principalArn, type Caller } from '../domain/principal.js';
+import { mergedTags, type TagFact } from '../domain/tags.js';
+import { groupArn, GroupsStore } from '../identities/groups.store.js';
+import type { UserRow } from '../identities/identities.entities.js';
 import { IdentitiesStore } from '../identities/identities.store.js';
-import type { ReadTx, Tx } from '../kernel/database.js';
+import { userArn } from '../identities/shown.js';
+import { Database, type ReadTx, type Tx } from '../kernel/database.js';
 import type { Source } from '../kernel/handler.js';
+import { InstanceProfilesStore, profileArn } from '../roles/profiles.store.js';
+import type { RoleRow } from '../roles/roles.entities.js';
 import { roleArn, RolesStore } from '../roles/roles.store.js';
-import { requestContext, type TagFact } from './context.js';
+import { requestContext } from './context.js';
 import type { Judged } from './decisions.js';
 import { ManagedPoliciesStore } from './managed.store.js';
 import { PoliciesStore } from './policies.store.js';
+import { SessionPolicies } from './session-policies.js';
 
 /** A call that has to be judged. */
 export interface Call {
@@ -30,6 +38,8 @@ export interface Wish {
   readonly resourceTags?: readonly TagFact[];
   readonly requestTags?: readonly TagFact[];
   readonly trust?: TrustPolicy;
+  /** The policy of a resource that is no role. */
+  readonly resourcePolicy?: TrustPolicy;
   /** Whether the resource is known to exist: only then may its account read its side of a refusal. */
   readonly exists?: boolean;
   readonly context?: Readonly<Record<string, ContextValue | undefined>>;
@@ -38,7 +48,9 @@ export interface Wish {
 /** What a call was judged on. */
 interface Resource {
   readonly arn: string;
-  readonly tags?: readonly TagFact[];
+  readonly tags?: readonly TagFact[] | undefined;
+  /** The permissions boundary of a user or role. */
+  readonly boundary?: string | null;
 }
 
 /** What a call was admitted to, so that it can be held against what is found when it is carried out. */
@@ -55,14 +67,25 @@ export class Superseded extends Error {
   override readonly name = 'Superseded';
 }
 
+const EVERYTHING: NamedPolicy = {
+  id: 'root user',
+  document: parseIdentityPolicy(JSON.stringify({ Version: '2012-10-17', Statement: { Effect: 'Allow', Action: '*', Resource: '*' } })),
+};
+
 /** Gathers the policies in force for a caller and lets the policy engine decide. */
 @Injectable()
 export class Authorizer {
+  // One store for each kind of resource that permissions are about.
+  // eslint-disable-next-line house/max-params
   constructor(
     private readonly policies: PoliciesStore,
     private readonly identities: IdentitiesStore,
     private readonly roles: RolesStore,
     private readonly managed: ManagedPoliciesStore,
+    private readonly profiles: InstanceProfilesStore,
+    private readonly database: Database,
+    private readonly sessions: SessionPolicies,
+    private readonly groups: GroupsStore,
   ) {}
 
   /**
@@ -78,16 +101,17 @@ export class Authorizer {
     }
     const ref = access.resource(input, caller);
     const resource = await this.#resource(ref, caller);
-    const requestTags = input['Tags'] as readonly TagFact[] | undefined;
+    const renamed = access.becomes && renamedArn(resource.arn, access.becomes(input));
+    const boundary = access.seesBoundary === true && resource.boundary != null ? { 'iam:PermissionsBoundary': resource.boundary } : {};
+    const wish = {
+      resourceAccount: caller.account,
+      ...(resource.tags === undefined ? {} : { resourceTags: resource.tags }),
+      requestTags: input['Tags'] as readonly TagFact[] | undefined ?? [],
+      context: { ...boundary, ...access.context?.(input) },
+    };
     for (const action of [access.action, ...(access.also?.(input) ?? [])]) {
-      await this.require(call, {
-        action,
-        resource: resource.arn,
-        resourceAccount: caller.account,
-        ...(resource.tags === undefined ? {} : { resourceTags: resource.tags }),
-        ...(requestTags === undefined ? {} : { requestTags }),
-        ...(access.context === undefined ? {} : { context: access.context(input) }),
-      });
+      await this.require(call, { ...wish, action, resource: resource.arn });
+      if (renamed !== undefined && renamed !== resource.arn) await this.require(call, { ...wish, action, resource: renamed });
     }
     return { ref, resource };
   }
@@ -102,8 +126,13 @@ export class Authorizer {
     const { account } = to.caller;
     if ('role' in ref) {
       const row = to.hold ? await this.roles.lockRoleByName(tx as Tx, account, ref.role) : await this.roles.findRoleByNameIn(tx, account, ref.role);
-      if (row === undefined || same(resource, { arn: roleArn(row), tags: row.tags })) return;
+      if (row === undefined || same(resource, ofRole(row))) return;
       this.roles.misremembered(account, ref.role);
+      throw new Superseded();
+    }
+    if ('instanceProfile' in ref) {
+      const row = to.hold ? await this.profiles.lockByName(tx as Tx, account, ref.instanceProfile) : await this.profiles.findByName(tx, account, ref.instanceProfile);
+      if (row === undefined || same(resource, { arn: profileArn(row), tags: row.tags })) return;
       throw new Superseded();
     }
     if ('policy' in ref) {
@@ -111,6 +140,10 @@ export class Authorizer {
       if (row === undefined || same(resource, { arn: ref.policy, tags: row.tags })) return;
       this.managed.misremembered(ref.policy);
       throw new Superseded();
+    }
+    if ('group' in ref) {
+      await this.#confirmGroup(tx, admitted, { ...to, ref });
+      return;
     }
     if (!('user' in ref)) return;
     const name = ref.user ?? (to.caller.kind === 'user' ? to.caller.userName : undefined);
@@ -121,16 +154,25 @@ export class Authorizer {
     if (ref.user === undefined && to.caller.kind === 'user' && row.userId !== to.caller.userId) {
       throw new ApiError('NoSuchEntity', `The user with name ${name} cannot be found.`);
     }
-    const found = { arn: iamArn(account, 'user', `${row.path}${row.userName}`), tags: ref.user === undefined ? undefined : row.tags };
-    if (same(resource, found)) return;
+    if (same(resource, ref.user === undefined ? { arn: userArn(row) } : ofUser(row))) return;
     this.identities.misremembered(account, name);
+    throw new Superseded();
+  }
+
+  async #confirmGroup(tx: ReadTx | Tx, { resource }: Admitted, to: { caller: Caller; hold: boolean; ref: { group: string; member?: string } }): Promise<void> {
+    const { account } = to.caller;
+    const { group, member } = to.ref;
+    if (to.hold && member !== undefined) await this.identities.userByName(tx, account, member);
+    const row = to.hold ? await this.groups.lockGroupByName(tx as Tx, account, group) : await this.groups.findGroupByNameIn(tx, account, group);
+    if (row === undefined || same(resource, { arn: groupArn(row) })) return;
+    this.groups.misremembered(account, group);
     throw new Superseded();
   }
 
   /** Refuses (AccessDenied, in AWS's words) what the policies in force do not allow. */
   async require(call: Call, wish: Wish): Promise<Decision> {
     const { caller } = call;
-    const principalTags = await this.#principalTags(caller);
+    const entity = await this.#entity(caller);
     const request = {
       principal: facts(caller),
       action: wish.action,
@@ -141,14 +183,19 @@ export class Authorizer {
         source: call.source,
         now: call.now,
         resourceAccount: wish.resourceAccount,
-        principalTags,
+        principalTags: principalTags(caller, entity?.tags ?? []),
         resourceTags: wish.resourceTags,
         requestTags: wish.requestTags,
         more: wish.context,
       }),
     };
-    const identity = caller.kind === 'root' ? [] : await this.policies.inForce(principalId(caller));
-    const policies = { identity, ...(wish.trust === undefined ? {} : { trust: wish.trust }) };
+    const policies: PolicySet = {
+      identity: await this.#identity(caller),
+      ...(entity?.boundaryArn == null ? {} : { boundary: await this.managed.boundaryInForce(entity.boundaryArn) }),
+      ...(caller.session === undefined ? {} : await this.sessions.limits(caller.session)),
+      ...(wish.trust === undefined ? {} : { trust: wish.trust }),
+      ...(wish.resourcePolicy === undefined ? {} : { resource: wish.resourcePolicy }),
+    };
     const decision = evaluate(request, policies);
     if (decision.allowed) return decision;
     const evidence = judged({ request, policies, decision, exists: wish.exists === true });
@@ -159,19 +206,26 @@ export class Authorizer {
     if ('arn' in ref) return { arn: ref.arn };
     if ('role' in ref) {
       const role = await this.roles.findRoleByName(caller.account, ref.role);
-      return role === undefined ? { arn: iamArn(caller.account, 'role', `/${ref.role}`) } : { arn: roleArn(role), tags: role.tags };
+      return role === undefined ? { arn: iamArn(caller.account, 'role', `/${ref.role}`) } : ofRole(role);
+    }
+    if ('group' in ref) {
+      const group = await this.groups.findGroupByName(caller.account, ref.group);
+      return { arn: group === undefined ? iamArn(caller.account, 'group', `/${ref.group}`) : groupArn(group) };
     }
     if ('accessKey' in ref) return this.#keyOwner(ref.accessKey, caller);
+    if ('instanceProfile' in ref) {
+      const name = ref.instanceProfile;
+      const profile = await this.database.read((tx) => this.profiles.findByName(tx, caller.account, name));
+      return profile === undefined ? { arn: iamArn(caller.account, 'instance-profile', `/${name}`) } : { arn: profileArn(profile), tags: profile.tags };
+    }
     if ('policy' in ref) {
       // The tags of another account's policy are nobody's business here.
       const policy = policyInArn(ref.policy)?.account === caller.account ? await this.managed.find(ref.policy) : undefined;
       return { arn: ref.policy, ...(policy && { tags: policy.tags }) };
     }
-    if (ref.user === undefined) return { arn: caller.kind === 'assumed-role' ? '*' : callerArn(caller) };
+    if (ref.user === undefined) return { arn: caller.kind === 'user' || caller.kind === 'root' ? callerArn(caller) : '*' };
     const user = await this.identities.findUserByName(caller.account, ref.user);
-    return user === undefined
-      ? { arn: iamArn(caller.account, 'user', `/${ref.user}`) }
-      : { arn: iamArn(caller.account, 'user', `${user.path}${user.userName}`), tags: user.tags };
+    return user === undefined ? { arn: iamArn(caller.account, 'user', `/${ref.user}`) } : ofUser(user);
   }
 
   /** The user an access key belongs to; a key of another account reads like one that does not exist. */
@@ -179,14 +233,41 @@ export class Authorizer {
     const key = await this.identities.findAccessKey(id);
     if (key?.accountId !== caller.account) return { arn: '*' };
     const user = key.userId === null ? undefined : await this.identities.findUser(key.userId);
-    return user === undefined ? { arn: rootArn(caller.account) } : { arn: iamArn(caller.account, 'user', `${user.path}${user.userName}`), tags: user.tags };
+    return user === undefined ? { arn: rootArn(caller.account) } : ofUser(user);
   }
 
-  async #principalTags(caller: Caller): Promise<readonly TagFact[]> {
+  async #identity(caller: Caller): Promise<readonly NamedPolicy[]> {
     if (caller.kind === 'root') return [];
-    const row = caller.kind === 'user' ? await this.identities.findUser(caller.userId) : await this.roles.findRole(caller.roleId);
-    return row?.tags ?? [];
+    // The root user needs no policy; whom he federates has what the session policies leave of everything.
+    if (caller.kind === 'federated-user' && caller.by === undefined) return [EVERYTHING];
+    return this.policies.inForce(policyOwnerId(caller));
   }
+
+  /** The tags of a caller, as policies see them: of the user or role, and over them those of the session. */
+  async principalTags(caller: Caller): Promise<readonly TagFact[]> {
+    return principalTags(caller, (await this.#entity(caller))?.tags ?? []);
+  }
+
+  /** The user or role that a caller acts as, whose tags and boundary count; a federated user acts as the user who federated him. */
+  async #entity(caller: Caller): Promise<Entity | undefined> {
+    if (caller.kind === 'assumed-role') return this.roles.findRole(caller.roleId);
+    const userId = caller.kind === 'user' ? caller.userId : caller.kind === 'federated-user' ? caller.by?.userId : undefined;
+    return userId === undefined ? undefined : this.identities.findUser(userId);
+  }
+}
+
+type Entity = Pick<UserRow & RoleRow, 'tags' | 'boundaryArn'>;
+
+function principalTags({ session }: Caller, own: readonly TagFact[]): readonly TagFact[] {
+  return session === undefined || session.tags.length === 0 ? own : mergedTags(own, session.tags);
+}
+
+function ofUser(row: UserRow): Resource {
+  return { arn: userArn(row), tags: row.tags, boundary: row.boundaryArn };
+}
+
+function ofRole(row: RoleRow): Resource {
+  return { arn: roleArn(row), tags: row.tags, boundary: row.boundaryArn };
 }
 
 /**
@@ -199,19 +280,25 @@ function judged(facts: { request: Request; policies: PolicySet; decision: Decisi
   if (request.resourceAccount === request.principal.account) return { request, explanation: explain(request, policies, decision) };
   const context = new Map([...request.context].filter(([key]) => !/^(?:aws|iam):resourcetag\//.test(key)));
   const ownRequest = { ...request, context };
-  const own = explain(ownRequest, { identity: policies.identity }, decision);
-  const isDenied = own.layers.some((layer) => layer.denies.length > 0);
-  const isAllowed = own.layers.every((layer) => layer.allows.length > 0);
+  const own = explain(ownRequest, ofCaller(policies), decision);
+  const denying = own.layers.find((layer) => layer.denies.length > 0);
+  const lacking = own.layers.find((layer) => layer.allows.length === 0);
+  const by = (denying ?? lacking)?.policyType ?? 'none';
   return {
     request: ownRequest,
-    explanation: { allowed: false, explicit: isDenied, by: isDenied || !isAllowed ? 'identity' : 'none', statements: own.layers.flatMap((layer) => layer.denies), layers: own.layers },
+    explanation: { allowed: false, explicit: denying !== undefined, by, statements: own.layers.flatMap((layer) => layer.denies), layers: own.layers },
     ...(exists && { other: { account: request.resourceAccount, explanation: explain(request, policies, decision) } }),
   };
 }
 
-function same(a: { arn: string; tags?: readonly TagFact[] | undefined }, b: { arn: string; tags?: readonly TagFact[] | undefined }): boolean {
+/** The policies of the caller's own side. */
+function ofCaller({ identity, boundary, session, scopedDown }: PolicySet): PolicySet {
+  return { identity, ...(boundary && { boundary }), ...(session && { session }), ...(scopedDown && { scopedDown }) };
+}
+
+function same(a: Resource, b: Resource): boolean {
   // A missing entity was judged without tags; one that exists without any reads the same to every policy.
-  return a.arn === b.arn && JSON.stringify(a.tags ?? []) === JSON.stringify(b.tags ?? []);
+  return a.arn === b.arn && (a.boundary ?? null) === (b.boundary ?? null) && JSON.stringify(a.tags ?? []) === JSON.stringify(b.tags ?? []);
 }
 
 function facts(caller: Caller): PrincipalFacts {
@@ -220,6 +307,6 @@ function facts(caller: Caller): PrincipalFacts {
     account: caller.account,
     arn: callerArn(caller),
     principalArn: principalArn(caller),
-    uniqueId: principalId(caller),
+    uniqueId: policyOwnerId(caller),
   };
 }

@@ -1,12 +1,7 @@
 import type { Context, ContextValue } from '../domain/policy/evaluate.js';
-import { callerUserId, principalArn, type Caller } from '../domain/principal.js';
+import { callerUserId, principalArn, tokenIssueTime, type Caller, type SessionFacts } from '../domain/principal.js';
+import type { TagFact } from '../domain/tags.js';
 import type { Source } from '../kernel/handler.js';
-
-/** A tag as requests and rows carry it. */
-export interface TagFact {
-  readonly Key: string;
-  readonly Value: string;
-}
 
 /** What a request's condition keys are filled in from. */
 export interface ContextFacts {
@@ -25,7 +20,7 @@ export interface ContextFacts {
 /** How much of the User-Agent header policies see, in characters: matching costs as much as pattern and value are long. */
 const USER_AGENT_MAX = 512;
 
-const PRINCIPAL_TYPE = { root: 'Account', user: 'User', 'assumed-role': 'AssumedRole' } as const;
+const PRINCIPAL_TYPE = { root: 'Account', user: 'User', 'assumed-role': 'AssumedRole', 'federated-user': 'FederatedUser' } as const;
 
 /** The condition keys of a request (IAM User Guide: AWS global condition context keys); names in lower case. */
 export function requestContext(facts: ContextFacts): Context {
@@ -46,12 +41,7 @@ export function requestContext(facts: ContextFacts): Context {
   set('aws:RequestedRegion', source.region);
   set('aws:ResourceAccount', facts.resourceAccount);
   if (caller.kind === 'user') set('aws:username', caller.userName);
-  if (caller.kind === 'assumed-role') {
-    set('aws:TokenIssueTime', caller.session.issuedAt.toISOString());
-    // Present, and false, for every temporary credential that was obtained without MFA.
-    set('aws:MultiFactorAuthPresent', 'false');
-    set('aws:SourceIdentity', caller.session.sourceIdentity);
-  }
+  if (caller.session !== undefined) setSession(set, caller.session, now);
   setTags(set, 'aws:PrincipalTag/', facts.principalTags);
   setTags(set, 'aws:ResourceTag/', facts.resourceTags);
   setTags(set, 'iam:ResourceTag/', facts.resourceTags);
@@ -61,6 +51,17 @@ export function requestContext(facts: ContextFacts): Context {
   return context;
 }
 
-function setTags(set: (key: string, value: string) => void, prefix: string, tags: readonly TagFact[] = []): void {
+type Set = (key: string, value: string | undefined) => void;
+
+function setSession(set: Set, session: SessionFacts, now: Date): void {
+  set('aws:TokenIssueTime', tokenIssueTime(session).toISOString());
+  // Present, and false, for every temporary credential that was obtained without MFA.
+  set('aws:MultiFactorAuthPresent', String(session.mfaAt !== undefined));
+  if (session.mfaAt !== undefined) set('aws:MultiFactorAuthAge', String(Math.floor((now.getTime() - session.mfaAt.getTime()) / 1000)));
+  set('aws:SourceIdentity', session.sourceIdentity);
+  if (session.origin === 'AssumeRoot') set('aws:AssumedRoot', 'true');
+}
+
+function setTags(set: Set, prefix: string, tags: readonly TagFact[] = []): void {
   for (const { Key, Value } of tags) set(`${prefix}${Key}`, Value);
 }

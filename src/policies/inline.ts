@@ -9,12 +9,12 @@ import type { InlinePolicyRow } from './policies.entities.js';
 import { PoliciesStore } from './policies.store.js';
 
 /** IAM quotas: all inline policies of one entity together, without white space, in characters. */
-const SIZE_MAX = { user: 2048, role: 10_240 } as const;
+const SIZE_MAX = { user: 2048, role: 10_240, group: 5120 } as const;
 
 /** White space does not count, but it is kept: documents may be written this many times as long as the quota. */
 export const WRITTEN_MAX = 4;
 
-/** What is the same for the inline policies of users and of roles. */
+/** What is the same for the inline policies of users, of roles and of groups. */
 @Injectable()
 export class InlinePolicies {
   constructor(private readonly store: PoliciesStore) {}

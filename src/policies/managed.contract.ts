@@ -31,7 +31,7 @@ const named = (input: { PolicyArn: string }): { policy: string } => ({ policy: i
 /** Contracts of managed policies. */
 export const managedPolicyContracts = {
   CreatePolicy: operation({
-    summary: 'Create a managed policy, which can be attached to users and roles.',
+    summary: 'Create a managed policy, which can be attached to users, roles and groups.',
     aws: 'iam',
     rest: 'POST /v1/policies',
     effect: 'change',
@@ -77,7 +77,7 @@ export const managedPolicyContracts = {
     access: { action: 'iam:ListPolicies', resource: (input, caller) => ({ arn: `arn:aws:iam::${caller.account}:policy${input.PathPrefix ?? '/'}` }) },
   }),
   DeletePolicy: operation({
-    summary: 'Delete a managed policy, which must not be attached or have other versions any more.',
+    summary: 'Delete a managed policy, which must not be attached, be a boundary or have other versions any more.',
     aws: 'iam',
     rest: 'DELETE /v1/policies/{PolicyArn}',
     effect: 'change',
@@ -167,7 +167,7 @@ export const managedPolicyContracts = {
     access: { action: 'iam:ListPolicyTags', resource: named },
   }),
   ListEntitiesForPolicy: operation({
-    summary: 'List the users and roles of the account that a managed policy is attached to.',
+    summary: 'List the users, roles and groups of the account that a managed policy is attached to, and those whose boundary it is.',
     aws: 'iam',
     rest: 'GET /v1/policies/{PolicyArn}/entities',
     effect: 'read',

@@ -2,7 +2,7 @@ import { Check, Column, Entity, ForeignKey, Index, PrimaryColumn, Unique } from 
 
 import type { StoredTag } from '../identities/identities.entities.js';
 
-/** A policy that is attached to users and roles. */
+/** A policy that is attached to users, roles and groups. */
 @Entity('managed_policy')
 @Unique('UQ_managed_policy_name', ['accountId', 'nameKey'])
 @Check('CK_managed_policy_version', 'default_version BETWEEN 1 AND latest_version')
@@ -64,23 +64,24 @@ export class PolicyVersionRow {
   createdAt!: Date;
 }
 
-/** A managed policy on a user or role. */
+/** A managed policy on a user, role or group. */
 @Entity('policy_attachment')
-@Check('CK_policy_attachment_owner', 'num_nonnulls(user_id, role_id) = 1 AND owner_id = COALESCE(user_id, role_id)')
+@Check('CK_policy_attachment_owner', 'num_nonnulls(user_id, role_id, group_id) = 1 AND owner_id = COALESCE(user_id, role_id, group_id)')
 @Check('CK_policy_attachment_policy', `(policy_id IS NULL) = starts_with(policy_arn, 'arn:aws:iam::aws:')`)
 @Index('IX_policy_attachment_arn', ['accountId', 'policyArn', 'ownerId'])
 @Index('IX_policy_attachment_policy', ['policyId'])
 @Index('IX_policy_attachment_user', ['userId'])
 @Index('IX_policy_attachment_role', ['roleId'])
+@Index('IX_policy_attachment_group', ['groupId'])
 export class PolicyAttachmentRow {
-  /** The unique id of the user or role. */
+  /** The unique id of the user, role or group. */
   @PrimaryColumn('text', { name: 'owner_id', primaryKeyConstraintName: 'PK_policy_attachment' })
   ownerId!: string;
 
   @PrimaryColumn('text', { name: 'policy_arn', primaryKeyConstraintName: 'PK_policy_attachment' })
   policyArn!: string;
 
-  /** The account of the user or role. */
+  /** The account of the user, role or group. */
   @Column('text', { name: 'account_id' })
   accountId!: string;
 
@@ -96,4 +97,8 @@ export class PolicyAttachmentRow {
   @ForeignKey('RoleRow', { name: 'FK_policy_attachment_role', onDelete: 'RESTRICT' })
   @Column('text', { name: 'role_id', nullable: true })
   roleId!: string | null;
+
+  @ForeignKey('GroupRow', { name: 'FK_policy_attachment_group', onDelete: 'RESTRICT' })
+  @Column('text', { name: 'group_id', nullable: true })
+  groupId!: string | null;
 }

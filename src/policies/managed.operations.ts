@@ -5,22 +5,20 @@ import { policyInArn } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
 import { ENTITY_ID_BYTES, entityId } from '../domain/ids.js';
 import { parseIdentityPolicy, policySize } from '../domain/policy/document.js';
-import { IdentitiesStore, nameKey } from '../identities/identities.store.js';
-import { inListOrder, newTags, withTags } from '../identities/tagging.js';
+import { nameKey } from '../identities/identities.store.js';
+import { inListOrder, newTags, pageOfTags, withoutTags, withTags } from '../identities/tagging.js';
 import type { ReadTx } from '../kernel/database.js';
 import { Random } from '../kernel/effects.js';
 import { implement, type ChangeCtx } from '../kernel/handler.js';
-import { pageOf, pageRequest, type PageRequest } from '../kernel/page.js';
-import { RolesStore } from '../roles/roles.store.js';
-import { AttachmentsStore } from './attachments.store.js';
+import { badMarker, pageOf, pageRequest, positionIn, type PageRequest } from '../kernel/page.js';
 import { catalogue, CATALOGUE_ACCOUNT } from './catalogue.js';
 import { WRITTEN_MAX } from './inline.js';
 import { managedPolicyContracts } from './managed.contract.js';
 import type { ManagedPolicyRow, PolicyVersionRow } from './managed.entities.js';
 import { ManagedPoliciesStore, notAttachable, notFound, policyArn } from './managed.store.js';
+import { PolicyUses, type UseCounts } from './uses.js';
 
-/** IAM quotas: managed policies of an account, versions of a policy, and a document without white space, in characters. */
-const POLICIES_MAX = 1500;
+/** IAM quotas: versions of a policy, and a document without white space, in characters. */
 const VERSIONS_MAX = 5;
 const SIZE_MAX = 6144;
 /** The highest number that PostgreSQL's integer holds; no version has a higher one. */
@@ -35,9 +33,7 @@ type Entities = z.input<typeof managedPolicyContracts.ListEntitiesForPolicy.outp
 export class ManagedPolicyOperations {
   constructor(
     private readonly store: ManagedPoliciesStore,
-    private readonly attachments: AttachmentsStore,
-    private readonly identities: IdentitiesStore,
-    private readonly roles: RolesStore,
+    private readonly uses: PolicyUses,
     private readonly random: Random,
   ) {}
 
@@ -45,7 +41,6 @@ export class ManagedPolicyOperations {
     CreatePolicy: async (input, ctx) => {
       const tags = newTags(input.Tags, 'sensitive');
       requireFit(input.PolicyDocument);
-      if ((await this.store.countAlone(ctx.tx, ctx.caller.account)) >= POLICIES_MAX) throw overQuota('PoliciesPerAccount', POLICIES_MAX);
       const row: ManagedPolicyRow = {
         policyId: entityId('ANPA', this.random.bytes(ENTITY_ID_BYTES)),
         accountId: ctx.caller.account,
@@ -60,20 +55,20 @@ export class ManagedPolicyOperations {
         updatedAt: ctx.now,
       };
       await this.store.insert(ctx.tx, row, input.PolicyDocument);
-      return { Policy: { ...shown(row, 0), ...(tags.length === 0 ? {} : { Tags: [...tags] }) } };
+      return { Policy: { ...shown(row, unused), ...(tags.length === 0 ? {} : { Tags: [...tags] }) } };
     },
     GetPolicy: async (input, ctx) =>
       ctx.read(async (tx) => {
         const row = await this.#policy(tx, ctx.caller.account, input.PolicyArn);
-        const counts = await this.attachments.counts(tx, ctx.caller.account, [input.PolicyArn]);
+        const counts = await this.uses.counts(tx, ctx.caller.account, [input.PolicyArn]);
         const description = row.description === null ? {} : { Description: row.description };
-        return { Policy: { ...shown(row, counts.get(input.PolicyArn) ?? 0), ...description, Tags: inListOrder(row.tags) } };
+        return { Policy: { ...shown(row, counts), ...description, Tags: inListOrder(row.tags) } };
       }),
     ListPolicies: async (input, ctx) => {
       const request = pageRequest(input, 2);
       const { rows, counts } = await ctx.read((tx) => this.#listed(tx, ctx.caller.account, { input, request }));
       const page = pageOf(rows, request, (row) => [row.accountId === CATALOGUE_ACCOUNT ? 'AWS' : 'Local', row.nameKey]);
-      return { Policies: page.rows.map((row) => shown(row, counts.get(policyArn(row)) ?? 0)), ...page.next };
+      return { Policies: page.rows.map((row) => shown(row, counts)), ...page.next };
     },
     DeletePolicy: async (input, ctx) => {
       const row = await this.#held(ctx, input.PolicyArn, { outside: 'delete policies', missing: notFound });
@@ -125,22 +120,17 @@ export class ManagedPolicyOperations {
     },
     TagPolicy: async (input, ctx) => {
       const row = await this.#held(ctx, input.PolicyArn, { outside: 'update policies', missing: notFound });
-      await this.store.updateTags(ctx.tx, row, withTags(row.tags, input.Tags));
+      await this.store.updateTags(ctx.tx, row, withTags(row.tags, input.Tags, 'sensitive'));
       return {};
     },
     UntagPolicy: async (input, ctx) => {
       const row = await this.#held(ctx, input.PolicyArn, { outside: 'update policies', missing: notFound });
-      await this.store.updateTags(ctx.tx, row, row.tags.filter(({ Key }) => !input.TagKeys.includes(Key)));
+      await this.store.updateTags(ctx.tx, row, withoutTags(row.tags, input.TagKeys, 'sensitive'));
       return {};
     },
     ListPolicyTags: async (input, ctx) => {
-      const request = pageRequest(input, 1);
-      // By place: a key may be longer than a Marker.
-      const after = positionIn(request, 0);
       const row = await ctx.read((tx) => this.#policy(tx, ctx.caller.account, input.PolicyArn));
-      const tags = inListOrder(row.tags).map((tag, index) => ({ tag, place: index + 1 }));
-      const page = pageOf(tags.slice(after), request, ({ place }) => [String(place)]);
-      return { Tags: page.rows.map(({ tag }) => tag), ...page.next };
+      return pageOfTags(row.tags, input);
     },
     ListEntitiesForPolicy: async (input, ctx) => {
       const request = pageRequest(input, 1);
@@ -168,37 +158,34 @@ export class ManagedPolicyOperations {
   }
 
   /** The policies of a page and one more, where there is one: first the account's own, then the shipped ones. */
-  async #listed(tx: ReadTx, account: string, call: { input: ListInput; request: PageRequest }): Promise<{ rows: readonly ManagedPolicyRow[]; counts: ReadonlyMap<string, number> }> {
+  async #listed(tx: ReadTx, account: string, call: { input: ListInput; request: PageRequest }): Promise<{ rows: readonly ManagedPolicyRow[]; counts: UseCounts }> {
     const { input, request } = call;
     const [section = 'Local', after = ''] = request.after ?? [];
     if (section !== 'Local' && section !== 'AWS') throw badMarker();
-    // No policy is a permissions boundary: those are not served yet.
-    if (input.PolicyUsageFilter === 'PermissionsBoundary') return { rows: [], counts: new Map() };
-    const onlyAttached = input.OnlyAttached === true || input.PolicyUsageFilter === 'PermissionsPolicy';
+    const bounding = input.PolicyUsageFilter === 'PermissionsBoundary' ? await this.uses.boundaries(tx, { account }) : undefined;
+    const onlyAttached = bounding === undefined && (input.OnlyAttached === true || input.PolicyUsageFilter === 'PermissionsPolicy');
     const pathPrefix = input.PathPrefix ?? '/';
     const hasOwn = input.Scope !== 'AWS' && section === 'Local';
-    const own = hasOwn ? await this.store.list(tx, { account, pathPrefix, onlyAttached, after, limit: request.items + 1 }) : [];
+    const own = hasOwn ? await this.store.list(tx, { account, pathPrefix, onlyAttached, among: bounding && [...bounding.keys()].map(nameKeyOf), after, limit: request.items + 1 }) : [];
     const hasShipped = input.Scope !== 'Local' && own.length <= request.items;
     const shipped = hasShipped ? shippedAfter(section === 'AWS' ? after : '', pathPrefix) : [];
-    const counts = await this.attachments.counts(tx, account, [...own, ...shipped].map(policyArn));
-    return { rows: [...own, ...shipped.filter((row) => !onlyAttached || counts.has(policyArn(row)))], counts };
+    const counts = await this.uses.counts(tx, account, [...own, ...shipped].map(policyArn));
+    const isListed = (arn: string): boolean => (bounding === undefined ? !onlyAttached || counts.attachments.has(arn) : bounding.has(arn));
+    return { rows: [...own, ...shipped.filter((row) => isListed(policyArn(row)))], counts };
   }
 
-  /** Users and roles in the order of their unique ids; a page is shorter where others than those asked for are on it. */
+  /** Users, roles and groups in the order of their unique ids; a page is shorter where others than those asked for are on it. */
   async #entities(tx: ReadTx, account: string, call: { input: EntitiesInput; request: PageRequest }): Promise<Entities> {
     const { input, request } = call;
-    const nobody = { PolicyGroups: [], PolicyUsers: [], PolicyRoles: [] };
     if ((await this.store.findIn(tx, input.PolicyArn, account)) === undefined) throw notAttachable(input.PolicyArn);
     const type = ENTITY_TYPES[input.EntityFilter ?? 'Any'];
-    // Groups are not served yet, and no policy is a permissions boundary.
-    if (type === 'none' || input.PolicyUsageFilter === 'PermissionsBoundary') return { ...nobody, IsTruncated: false };
-    const page = await this.attachments.page(tx, { account, arn: input.PolicyArn, type: type === 'any' ? undefined : type }, request);
-    const users = await this.identities.usersById(tx, page.rows.flatMap(({ userId }) => userId ?? []));
-    const roles = await this.roles.rolesById(tx, page.rows.flatMap(({ roleId }) => roleId ?? []));
+    if (type === 'none') return { PolicyGroups: [], PolicyUsers: [], PolicyRoles: [], IsTruncated: false };
+    const page = await this.uses.page(tx, { account, arn: input.PolicyArn, type: type === 'any' ? undefined : type, usage: input.PolicyUsageFilter }, request);
+    const { users, roles, groups } = await this.uses.named(tx, page.rows);
     const isBelow = ({ path }: { path: string }): boolean => path.startsWith(input.PathPrefix ?? '/');
     const byName = (a: { nameKey: string }, b: { nameKey: string }): number => (a.nameKey < b.nameKey ? -1 : 1);
     return {
-      ...nobody,
+      PolicyGroups: groups.filter(isBelow).sort(byName).map((row) => ({ GroupName: row.groupName, GroupId: row.groupId })),
       PolicyUsers: users.filter(isBelow).sort(byName).map((row) => ({ UserName: row.userName, UserId: row.userId })),
       PolicyRoles: roles.filter(isBelow).sort(byName).map((row) => ({ RoleName: row.roleName, RoleId: row.roleId })),
       ...page.next,
@@ -206,7 +193,7 @@ export class ManagedPolicyOperations {
   }
 }
 
-const ENTITY_TYPES = { Any: 'any', User: 'user', Role: 'role', Group: 'none', LocalManagedPolicy: 'none', AWSManagedPolicy: 'none' } as const;
+const ENTITY_TYPES = { Any: 'any', User: 'user', Role: 'role', Group: 'group', LocalManagedPolicy: 'none', AWSManagedPolicy: 'none' } as const;
 
 /** Throws InvalidInput for what cannot be the ARN of a managed policy. */
 function requireArn(arn: string): { account: string } {
@@ -229,22 +216,15 @@ function noVersion({ PolicyArn, VersionId }: { PolicyArn: string; VersionId: str
   return new ApiError('NoSuchEntity', `Policy ${PolicyArn} version ${VersionId.slice(0, 128)} does not exist or is not attachable.`);
 }
 
-function badMarker(): ApiError {
-  return new ApiError('ValidationError', 'Invalid Marker.');
-}
-
 /** The number in `v12`; 0, which no version has, for an id that Stint never gives. */
 function numberOf(versionId: string): number {
   const number = /^v\d+$/.test(versionId) ? Number(versionId.slice(1)) : 0;
   return number <= NUMBER_MAX ? number : 0;
 }
 
-/** The number in a Marker. Throws a ValidationError for one that this list never gives out. */
-function positionIn({ after }: PageRequest, start: number): number {
-  if (after === undefined) return start;
-  const [text = ''] = after;
-  if (!/^[1-9]\d{0,9}$/.test(text)) throw badMarker();
-  return Number(text);
+/** The name in an ARN as rows are found by it. */
+function nameKeyOf(arn: string): string {
+  return nameKey(policyInArn(arn)?.name ?? '');
 }
 
 function shippedAfter(after: string, pathPrefix: string): ManagedPolicyRow[] {
@@ -265,15 +245,17 @@ interface Shown {
   UpdateDate: Date;
 }
 
-function shown(row: ManagedPolicyRow, attachments: number): Shown {
+const unused: UseCounts = { attachments: new Map(), boundaries: new Map() };
+
+function shown(row: ManagedPolicyRow, { attachments, boundaries }: UseCounts): Shown {
   return {
     PolicyName: row.policyName,
     PolicyId: row.policyId,
     Arn: policyArn(row),
     Path: row.path,
     DefaultVersionId: `v${String(row.defaultVersion)}`,
-    AttachmentCount: attachments,
-    PermissionsBoundaryUsageCount: 0,
+    AttachmentCount: attachments.get(policyArn(row)) ?? 0,
+    PermissionsBoundaryUsageCount: boundaries.get(policyArn(row)) ?? 0,
     IsAttachable: true,
     CreateDate: row.createdAt,
     UpdateDate: row.updatedAt,

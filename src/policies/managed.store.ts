@@ -5,14 +5,19 @@ import { ApiError } from '../domain/errors.js';
 import { parseIdentityPolicy, type PolicyDocument } from '../domain/policy/document.js';
 import type { NamedPolicy } from '../domain/policy/evaluate.js';
 import { UNREADABLE } from '../domain/policy/unreadable.js';
+import { BoundaryPolicies, noBoundary, type Boundary } from '../identities/boundaries.js';
 import type { StoredTag } from '../identities/identities.entities.js';
 import { nameKey } from '../identities/identities.store.js';
+import { requireRoom } from '../identities/quota.js';
 import { Database, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
 import { LOG } from '../kernel/kernel.js';
 import type { Log } from '../kernel/log.js';
 import { Memory, type Remembered } from '../kernel/memory.js';
 import { catalogue, CATALOGUE_ACCOUNT } from './catalogue.js';
 import { ManagedPolicyRow, PolicyVersionRow } from './managed.entities.js';
+
+/** IAM quota: managed policies of an account. */
+const QUOTA = { table: 'managed_policy', name: 'PoliciesPerAccount', max: 1_500 } as const;
 
 /** A policy as it is in force: its default version, parsed, and its tags. */
 export interface ManagedInForce {
@@ -25,6 +30,8 @@ export interface PolicyFilter {
   readonly account: string;
   readonly pathPrefix: string;
   readonly onlyAttached: boolean;
+  /** Only those of these names. */
+  readonly among?: readonly string[] | undefined;
   /** Only names after this one. */
   readonly after: string;
   readonly limit: number;
@@ -47,7 +54,7 @@ export function notAttachable(arn: string): ApiError {
 
 /** Managed policies and their versions; readers find the shipped ones as well. */
 @Injectable()
-export class ManagedPoliciesStore {
+export class ManagedPoliciesStore extends BoundaryPolicies {
   readonly #inForce: Remembered<ManagedInForce>;
 
   constructor(
@@ -55,12 +62,26 @@ export class ManagedPoliciesStore {
     @Inject(LOG) private readonly log: Log,
     private readonly memory: Memory,
   ) {
+    super();
     this.#inForce = memory.of('managed_policy', 20_000, (managed) => 1_024 + 8 * JSON.stringify(managed).length);
   }
 
   /** The default version of a policy, parsed, from memory where it may be. */
   async findInForce(arn: string): Promise<NamedPolicy | undefined> {
     return catalogue.get(arn)?.policy ?? (await this.find(arn))?.policy;
+  }
+
+  /** The same as a boundary: one that is gone allows nothing. */
+  async boundaryInForce(arn: string): Promise<NamedPolicy> {
+    return (await this.findInForce(arn)) ?? { id: arn, document: UNREADABLE };
+  }
+
+  /** The policy that is to be a boundary. Throws InvalidInput and NoSuchEntity. */
+  async boundary(tx: ReadTx, arn: string, account: string): Promise<Boundary> {
+    if (!/^arn:[^:]+:iam::[^:]*:policy\/.+$/.test(arn)) throw new ApiError('InvalidInput', `ARN ${arn} is not valid.`);
+    const row = await this.findIn(tx, arn, account);
+    if (row === undefined) throw noBoundary(arn);
+    return { boundaryArn: arn, boundaryPolicyId: row.accountId === CATALOGUE_ACCOUNT ? null : row.policyId };
   }
 
   /** A stored policy with its tags, from memory where it may be. */
@@ -114,17 +135,13 @@ export class ManagedPoliciesStore {
     const query = tx.createQueryBuilder(ManagedPolicyRow, 'p').where('p.accountId = :account AND p.nameKey > :after', filter);
     if (filter.pathPrefix !== '/') query.andWhere('starts_with(p.path, :pathPrefix)', filter);
     if (filter.onlyAttached) query.andWhere('EXISTS (SELECT 1 FROM policy_attachment a WHERE a.policy_id = p.policyId)');
+    if (filter.among !== undefined) query.andWhere('p.nameKey = ANY(:among)', filter);
     return query.orderBy('p.nameKey').limit(filter.limit).getMany();
   }
 
-  /** How many policies an account has; counted one call at a time, so that a quota holds. */
-  async countAlone(tx: Tx, account: string): Promise<number> {
-    await tx.query('SELECT 1 FROM account WHERE account_id = $1 FOR NO KEY UPDATE', [account]);
-    return tx.countBy(ManagedPolicyRow, { accountId: account });
-  }
-
-  /** Adds a policy with its first version. Throws EntityAlreadyExists. */
+  /** Adds a policy with its first version. Throws EntityAlreadyExists and LimitExceeded. */
   async insert(tx: Tx, row: ManagedPolicyRow, document: string): Promise<void> {
+    await requireRoom(tx, row.accountId, QUOTA);
     await onConstraint(tx.insert(ManagedPolicyRow, { ...row, tags: row.tags as never }), {
       UQ_managed_policy_name: () => new ApiError('EntityAlreadyExists', `A policy called ${row.policyName} already exists. Duplicate names are not allowed.`),
     });
@@ -173,11 +190,14 @@ export class ManagedPoliciesStore {
     this.#forget(tx, row);
   }
 
-  /** Removes a policy with its default version. Throws DeleteConflict while it is attached or has other versions: the database knows. */
+  /** Removes a policy with its default version. Throws DeleteConflict while it is attached, somebody's boundary, or has other versions: the database knows. */
   async delete(tx: Tx, row: ManagedPolicyRow): Promise<void> {
     await tx.delete(PolicyVersionRow, { policyId: row.policyId, version: row.defaultVersion });
+    const attached = (): ApiError => new ApiError('DeleteConflict', 'Cannot delete a policy attached to entities.');
     await onConstraint(tx.delete(ManagedPolicyRow, { policyId: row.policyId }), {
-      FK_policy_attachment_policy: () => new ApiError('DeleteConflict', 'Cannot delete a policy attached to entities.'),
+      FK_policy_attachment_policy: attached,
+      FK_user_boundary: attached,
+      FK_role_boundary: attached,
       FK_policy_version_policy: () =>
         new ApiError('DeleteConflict', "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy."),
     });

@@ -1,91 +1,89 @@
 import { z } from 'zod';
 
-import { operation } from '../contract/operation.js';
-import { Nothing, pageIn, pageOut, PolicyName, PolicyText, PolicyTextOut, RoleName, UserName } from '../contract/shapes.js';
+import { operation, type ResourceRef } from '../contract/operation.js';
+import { GroupName, Nothing, pageIn, pageOut, PolicyName, PolicyText, PolicyTextOut, RoleName, UserName } from '../contract/shapes.js';
 
-const ofUser = (input: { UserName: string }): { user: string } => ({ user: input.UserName });
-const ofRole = (input: { RoleName: string }): { role: string } => ({ role: input.RoleName });
+/** Those who have policies: how operations call them, and the member and the route that name one. */
+export interface OwnerKind<S extends z.ZodRawShape> {
+  readonly kind: 'User' | 'Role' | 'Group';
+  readonly name: S;
+  readonly route: `/v1/${string}`;
+  readonly ref: (input: Readonly<Record<string, unknown>>) => ResourceRef;
+}
+
+/** Users, as owners of policies. */
+export const ofUsers = { kind: 'User', name: { UserName }, route: '/v1/users/{UserName}', ref: (input) => ({ user: String(input['UserName']) }) } satisfies OwnerKind<z.ZodRawShape>;
+/** Roles, as owners of policies. */
+export const ofRoles = { kind: 'Role', name: { RoleName }, route: '/v1/roles/{RoleName}', ref: (input) => ({ role: String(input['RoleName']) }) } satisfies OwnerKind<z.ZodRawShape>;
+/** Groups, as owners of policies; they have no boundary. */
+export const ofGroups = { kind: 'Group', name: { GroupName }, route: '/v1/groups/{GroupName}', ref: (input) => ({ group: String(input['GroupName']) }) } satisfies OwnerKind<z.ZodRawShape>;
+
+/** What changes the policies of a user or role is judged by the boundary that these have. */
+export function boundaryOf(kind: OwnerKind<z.ZodRawShape>['kind']): { seesBoundary?: true } {
+  return kind === 'Group' ? {} : { seesBoundary: true };
+}
+
+/** What can be done with the inline policies of one kind of owner. */
+function inlinePolicies<S extends z.ZodRawShape>({ kind, name, route, ref }: OwnerKind<S>) {
+  const word = kind.toLowerCase();
+  return {
+    put: operation({
+      summary: `Add an inline policy to a ${word}, or replace the one of that name.`,
+      aws: 'iam',
+      rest: `PUT ${route}/policies/{PolicyName}`,
+      effect: 'change',
+      input: z.object({ ...name, PolicyName, PolicyDocument: PolicyText }),
+      output: Nothing,
+      errors: ['LimitExceeded', 'MalformedPolicyDocument', 'NoSuchEntity'],
+      access: { action: `iam:Put${kind}Policy`, resource: ref, ...boundaryOf(kind) },
+    }),
+    get: operation({
+      summary: `Show an inline policy of a ${word}.`,
+      aws: 'iam',
+      rest: `GET ${route}/policies/{PolicyName}`,
+      effect: 'read',
+      input: z.object({ ...name, PolicyName }),
+      output: z.object({ ...name, PolicyName: z.string(), PolicyDocument: PolicyTextOut }),
+      errors: ['NoSuchEntity'],
+      access: { action: `iam:Get${kind}Policy`, resource: ref },
+    }),
+    list: operation({
+      summary: `List the names of a ${word}’s inline policies.`,
+      aws: 'iam',
+      rest: `GET ${route}/policies`,
+      effect: 'read',
+      input: z.object({ ...name, ...pageIn }),
+      output: z.object({ PolicyNames: z.array(z.string()), ...pageOut }),
+      errors: ['NoSuchEntity'],
+      access: { action: `iam:List${kind}Policies`, resource: ref },
+    }),
+    delete: operation({
+      summary: `Remove an inline policy from a ${word}.`,
+      aws: 'iam',
+      rest: `DELETE ${route}/policies/{PolicyName}`,
+      effect: 'change',
+      input: z.object({ ...name, PolicyName }),
+      output: Nothing,
+      errors: ['NoSuchEntity'],
+      access: { action: `iam:Delete${kind}Policy`, resource: ref, ...boundaryOf(kind) },
+    }),
+  };
+}
+
+const [inUsers, inRoles, inGroups] = [inlinePolicies(ofUsers), inlinePolicies(ofRoles), inlinePolicies(ofGroups)];
 
 /** Contracts of inline policies. */
 export const policyContracts = {
-  PutUserPolicy: operation({
-    summary: 'Add an inline policy to a user, or replace the one of that name.',
-    aws: 'iam',
-    rest: 'PUT /v1/users/{UserName}/policies/{PolicyName}',
-    effect: 'change',
-    input: z.object({ UserName, PolicyName, PolicyDocument: PolicyText }),
-    output: Nothing,
-    errors: ['LimitExceeded', 'MalformedPolicyDocument', 'NoSuchEntity'],
-    access: { action: 'iam:PutUserPolicy', resource: ofUser },
-  }),
-  GetUserPolicy: operation({
-    summary: 'Show an inline policy of a user.',
-    aws: 'iam',
-    rest: 'GET /v1/users/{UserName}/policies/{PolicyName}',
-    effect: 'read',
-    input: z.object({ UserName, PolicyName }),
-    output: z.object({ UserName: z.string(), PolicyName: z.string(), PolicyDocument: PolicyTextOut }),
-    errors: ['NoSuchEntity'],
-    access: { action: 'iam:GetUserPolicy', resource: ofUser },
-  }),
-  ListUserPolicies: operation({
-    summary: 'List the names of a user’s inline policies.',
-    aws: 'iam',
-    rest: 'GET /v1/users/{UserName}/policies',
-    effect: 'read',
-    input: z.object({ UserName, ...pageIn }),
-    output: z.object({ PolicyNames: z.array(z.string()), ...pageOut }),
-    errors: ['NoSuchEntity'],
-    access: { action: 'iam:ListUserPolicies', resource: ofUser },
-  }),
-  DeleteUserPolicy: operation({
-    summary: 'Remove an inline policy from a user.',
-    aws: 'iam',
-    rest: 'DELETE /v1/users/{UserName}/policies/{PolicyName}',
-    effect: 'change',
-    input: z.object({ UserName, PolicyName }),
-    output: Nothing,
-    errors: ['NoSuchEntity'],
-    access: { action: 'iam:DeleteUserPolicy', resource: ofUser },
-  }),
-  PutRolePolicy: operation({
-    summary: 'Add an inline policy to a role, or replace the one of that name.',
-    aws: 'iam',
-    rest: 'PUT /v1/roles/{RoleName}/policies/{PolicyName}',
-    effect: 'change',
-    input: z.object({ RoleName, PolicyName, PolicyDocument: PolicyText }),
-    output: Nothing,
-    errors: ['LimitExceeded', 'MalformedPolicyDocument', 'NoSuchEntity'],
-    access: { action: 'iam:PutRolePolicy', resource: ofRole },
-  }),
-  GetRolePolicy: operation({
-    summary: 'Show an inline policy of a role.',
-    aws: 'iam',
-    rest: 'GET /v1/roles/{RoleName}/policies/{PolicyName}',
-    effect: 'read',
-    input: z.object({ RoleName, PolicyName }),
-    output: z.object({ RoleName: z.string(), PolicyName: z.string(), PolicyDocument: PolicyTextOut }),
-    errors: ['NoSuchEntity'],
-    access: { action: 'iam:GetRolePolicy', resource: ofRole },
-  }),
-  ListRolePolicies: operation({
-    summary: 'List the names of a role’s inline policies.',
-    aws: 'iam',
-    rest: 'GET /v1/roles/{RoleName}/policies',
-    effect: 'read',
-    input: z.object({ RoleName, ...pageIn }),
-    output: z.object({ PolicyNames: z.array(z.string()), ...pageOut }),
-    errors: ['NoSuchEntity'],
-    access: { action: 'iam:ListRolePolicies', resource: ofRole },
-  }),
-  DeleteRolePolicy: operation({
-    summary: 'Remove an inline policy from a role.',
-    aws: 'iam',
-    rest: 'DELETE /v1/roles/{RoleName}/policies/{PolicyName}',
-    effect: 'change',
-    input: z.object({ RoleName, PolicyName }),
-    output: Nothing,
-    errors: ['NoSuchEntity'],
-    access: { action: 'iam:DeleteRolePolicy', resource: ofRole },
-  }),
+  PutUserPolicy: inUsers.put,
+  GetUserPolicy: inUsers.get,
+  ListUserPolicies: inUsers.list,
+  DeleteUserPolicy: inUsers.delete,
+  PutRolePolicy: inRoles.put,
+  GetRolePolicy: inRoles.get,
+  ListRolePolicies: inRoles.list,
+  DeleteRolePolicy: inRoles.delete,
+  PutGroupPolicy: inGroups.put,
+  GetGroupPolicy: inGroups.get,
+  ListGroupPolicies: inGroups.list,
+  DeleteGroupPolicy: inGroups.delete,
 };

@@ -1,12 +1,13 @@
 import { Check, Column, Entity, ForeignKey, Index, PrimaryColumn } from 'typeorm';
 
-/** A policy that lives and dies with the user or role it belongs to. */
+/** A policy that lives and dies with the user, role or group it belongs to. */
 @Entity('inline_policy')
-@Check('CK_inline_policy_owner', 'num_nonnulls(user_id, role_id) = 1 AND owner_id = COALESCE(user_id, role_id)')
+@Check('CK_inline_policy_owner', 'num_nonnulls(user_id, role_id, group_id) = 1 AND owner_id = COALESCE(user_id, role_id, group_id)')
 @Index('IX_inline_policy_user', ['userId'])
 @Index('IX_inline_policy_role', ['roleId'])
+@Index('IX_inline_policy_group', ['groupId'])
 export class InlinePolicyRow {
-  /** The unique id of the user or role. */
+  /** The unique id of the user, role or group. */
   @PrimaryColumn('text', { name: 'owner_id', primaryKeyConstraintName: 'PK_inline_policy' })
   ownerId!: string;
 
@@ -20,6 +21,10 @@ export class InlinePolicyRow {
   @ForeignKey('RoleRow', { name: 'FK_inline_policy_role', onDelete: 'RESTRICT' })
   @Column('text', { name: 'role_id', nullable: true })
   roleId!: string | null;
+
+  @ForeignKey('GroupRow', { name: 'FK_inline_policy_group', onDelete: 'RESTRICT' })
+  @Column('text', { name: 'group_id', nullable: true })
+  groupId!: string | null;
 
   /** The document as it was saved. */
   @Column('text')

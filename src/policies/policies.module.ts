@@ -8,9 +8,10 @@ import { InlinePolicies } from './inline.js';
 import { ManagedPoliciesModule } from './managed.module.js';
 import { PolicyOperations } from './policies.operations.js';
 import { PoliciesStore } from './policies.store.js';
+import { SessionPolicies } from './session-policies.js';
 import { SimulateOperations } from './simulate.operations.js';
 
-const providers = [PoliciesStore, InlinePolicies, Authorizer, PolicyOperations, Decisions, DecisionsStore, DecisionOperations, SimulateOperations];
+const providers = [SessionPolicies, PoliciesStore, InlinePolicies, Authorizer, PolicyOperations, Decisions, DecisionsStore, DecisionOperations, SimulateOperations];
 
 @Module({ imports: [ManagedPoliciesModule], providers, exports: [...providers, ManagedPoliciesModule] })
 export class PoliciesModule {}

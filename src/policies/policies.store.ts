@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { parseIdentityPolicy, type PolicyDocument } from '../domain/policy/document.js';
 import type { NamedPolicy } from '../domain/policy/evaluate.js';
 import { UNREADABLE } from '../domain/policy/unreadable.js';
+import { GroupsStore } from '../identities/groups.store.js';
 import { Database, type ReadTx, type Tx } from '../kernel/database.js';
 import { LOG } from '../kernel/kernel.js';
 import type { Log } from '../kernel/log.js';
@@ -13,8 +14,10 @@ import { ManagedPoliciesStore } from './managed.store.js';
 import type { PolicyOwner } from './owners.js';
 import { InlinePolicyRow } from './policies.entities.js';
 
-/** What a user or role has: inline policies, parsed, and the ARNs of the attached ones. */
+/** What a user, role or group has: inline policies, parsed, and the ARNs of the attached ones. */
 interface Owned {
+  /** Of a group; the policies that its users have by it are called after it. */
+  readonly group?: string;
   readonly inline: readonly NamedPolicy[];
   readonly attached: readonly string[];
 }
@@ -29,27 +32,43 @@ export class PoliciesStore {
     @Inject(LOG) private readonly log: Log,
     private readonly attachments: AttachmentsStore,
     private readonly managed: ManagedPoliciesStore,
+    private readonly groups: GroupsStore,
     memory: Memory,
   ) {
     this.#owned = memory.of('owner_policies', 20_000, (owned) => 1_024 + 8 * JSON.stringify(owned).length);
   }
 
-  /** The parsed policies of a user or role, inline and attached, from memory where they may be. */
+  /** The parsed policies of a role, or of a user and his groups, inline and attached, from memory where they may be. */
   async inForce(ownerId: string): Promise<readonly NamedPolicy[]> {
+    const own = await this.#ownInForce(ownerId);
+    const groups = isUser(ownerId) ? await this.groups.groupIdsOf(ownerId) : [];
+    if (groups.length === 0) return own;
+    const policies = [...own];
+    for (const id of groups) policies.push(...(await this.#ownInForce(id)));
+    return policies;
+  }
+
+  async #ownInForce(ownerId: string): Promise<readonly NamedPolicy[]> {
     const owned = await this.#owned.get(ownerId, () => this.database.read((tx) => this.#load(tx, ownerId)));
     if (owned === undefined || owned.attached.length === 0) return owned?.inline ?? [];
     const policies = [...owned.inline];
     for (const arn of owned.attached) {
       // One that is gone was detached first; of the shipped ones, none that this version does not know takes anything away.
       const policy = await this.managed.findInForce(arn);
-      if (policy !== undefined) policies.push(policy);
+      if (policy !== undefined) policies.push(owned.group === undefined ? policy : { id: policyOfGroup(owned.group, arn), document: policy.document });
     }
     return policies;
   }
 
   async #load(tx: ReadTx, ownerId: string): Promise<Owned> {
     const rows = await this.all(tx, ownerId);
-    return { inline: rows.map((row) => ({ id: row.policyName, document: this.#parsed(row) })), attached: await this.attachments.arnsOf(tx, ownerId) };
+    const [group] = isGroup(ownerId) ? await this.groups.groupsById(tx, [ownerId]) : [];
+    const idOf = (name: string): string => (group === undefined ? name : policyOfGroup(group.groupName, name));
+    return {
+      ...(group && { group: group.groupName }),
+      inline: rows.map((row) => ({ id: idOf(row.policyName), document: this.#parsed(row) })),
+      attached: await this.attachments.arnsOf(tx, ownerId),
+    };
   }
 
   // Documents are checked when they are saved; one that does not parse was changed behind our back, and denies.
@@ -62,17 +81,17 @@ export class PoliciesStore {
     }
   }
 
-  /** Every policy of a user or role. */
+  /** Every policy of an owner. */
   async all(tx: ReadTx, ownerId: string): Promise<readonly InlinePolicyRow[]> {
     return tx.find(InlinePolicyRow, { where: { ownerId }, order: { policyName: 'ASC' } });
   }
 
-  /** One policy of a user or role by name. */
+  /** One policy of an owner by name. */
   async find(tx: ReadTx, ownerId: string, policyName: string): Promise<InlinePolicyRow | undefined> {
     return (await tx.findOneBy(InlinePolicyRow, { ownerId, policyName })) ?? undefined;
   }
 
-  /** Policies of a user or role by name. */
+  /** Policies of an owner by name. */
   async page(tx: ReadTx, ownerId: string, request: PageRequest): Promise<Page<InlinePolicyRow>> {
     const query = tx.createQueryBuilder(InlinePolicyRow, 'p').where('p.ownerId = :ownerId', { ownerId });
     if (request.after !== undefined) query.andWhere('p.policyName > :after', { after: request.after[0] });
@@ -87,6 +106,7 @@ export class PoliciesStore {
       policyName: policy.name,
       userId: owner.type === 'user' ? owner.id : null,
       roleId: owner.type === 'role' ? owner.id : null,
+      groupId: owner.type === 'group' ? owner.id : null,
       document: policy.document,
     };
     await tx.upsert(InlinePolicyRow, row, ['ownerId', 'policyName']);
@@ -99,4 +119,12 @@ export class PoliciesStore {
     this.database.forget(tx, { memory: 'owner_policies', key: ownerId });
     return result.affected === 1;
   }
+}
+
+const isUser = (id: string): boolean => id.startsWith('AIDA');
+const isGroup = (id: string): boolean => id.startsWith('AGPA');
+
+/** How a policy that somebody has by a group is called: a name or an ARN alone would not say which group's it is. */
+export function policyOfGroup(group: string, policy: string): string {
+  return `group_${group}_${policy}`;
 }

@@ -3,7 +3,7 @@ interface Allow {
   readonly Sid?: string;
   readonly Effect: 'Allow';
   readonly Action: string | readonly string[];
-  readonly Resource: '*';
+  readonly Resource: '*' | 'arn:aws:iam::*:root';
 }
 
 /** A policy that Stint brings along. */
@@ -46,24 +46,29 @@ const general: readonly Shipped[] = [
 ];
 
 /** What a session of AssumeRoot may do, one policy a task (STS API: AssumeRoot). */
+/** What a task may do with the root user's own credentials, and with nobody else's. */
+function onRoot(...actions: readonly string[]): readonly Allow[] {
+  return [{ Effect: 'Allow', Action: actions, Resource: 'arn:aws:iam::*:root' }];
+}
+
 const rootTasks: readonly Shipped[] = [
   {
     name: 'IAMAuditRootUserCredentials',
     path: '/root-task/',
     description: 'Allows to see which credentials the root user of an account has.',
-    statements: allow('iam:GetAccessKeyLastUsed', 'iam:GetAccountSummary', 'iam:GetLoginProfile', 'iam:GetUser', 'iam:ListAccessKeys', 'iam:ListMFADevices', 'iam:ListSigningCertificates'),
+    statements: [...onRoot('iam:GetAccessKeyLastUsed', 'iam:GetLoginProfile', 'iam:GetUser', 'iam:ListAccessKeys', 'iam:ListMFADevices', 'iam:ListSigningCertificates'), ...allow('iam:GetAccountSummary')],
   },
   {
     name: 'IAMCreateRootUserPassword',
     path: '/root-task/',
     description: 'Allows to give the root user of an account a password.',
-    statements: allow('iam:CreateLoginProfile', 'iam:GetLoginProfile'),
+    statements: onRoot('iam:CreateLoginProfile', 'iam:GetLoginProfile'),
   },
   {
     name: 'IAMDeleteRootUserCredentials',
     path: '/root-task/',
     description: 'Allows to remove the credentials that the root user of an account has.',
-    statements: allow(
+    statements: onRoot(
       'iam:DeactivateMFADevice',
       'iam:DeleteAccessKey',
       'iam:DeleteLoginProfile',

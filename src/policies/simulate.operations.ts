@@ -7,6 +7,7 @@ import { contextKeys } from '../domain/policy/context-keys.js';
 import { parseIdentityPolicy } from '../domain/policy/document.js';
 import type { Context, PrincipalFacts } from '../domain/policy/evaluate.js';
 import { mostRestrictive, simulate, type PolicyText, type Simulated } from '../domain/policy/simulate.js';
+import { groupArn, GroupsStore } from '../identities/groups.store.js';
 import { IdentitiesStore } from '../identities/identities.store.js';
 import type { ReadTx } from '../kernel/database.js';
 import { implement } from '../kernel/handler.js';
@@ -14,18 +15,33 @@ import { pageOf, pageRequest } from '../kernel/page.js';
 import { roleArn, RolesStore } from '../roles/roles.store.js';
 import { AttachmentsStore } from './attachments.store.js';
 import { ManagedPoliciesStore } from './managed.store.js';
-import { PoliciesStore } from './policies.store.js';
+import { PoliciesStore, policyOfGroup } from './policies.store.js';
 import { simulateContracts } from './simulate.contract.js';
 
 type CustomInput = z.output<typeof simulateContracts.SimulateCustomPolicy.input>;
 type Results = z.input<typeof simulateContracts.SimulateCustomPolicy.output>;
 type Result = Results['EvaluationResults'][number];
 
-/** A user or role whose policies are simulated. */
-interface Subject {
+/** Somebody a simulated request comes from. */
+interface Simulant {
   readonly facts: PrincipalFacts;
-  readonly policies: readonly PolicyText[];
   readonly known: Context;
+}
+
+/** A user, role or group whose policies are simulated; a group makes no requests itself. */
+interface Subject {
+  readonly simulant: Simulant | undefined;
+  readonly policies: readonly PolicyText[];
+  readonly boundary: readonly PolicyText[];
+}
+
+/** An owner of policies, with what else counts of it. */
+interface Source {
+  readonly type: 'user' | 'role' | 'group';
+  readonly id: string;
+  readonly name: string;
+  readonly arn: string;
+  readonly boundaryArn: string | null;
 }
 
 /** Use cases of the policy simulator: the same engine that decides, on policies that need not be in force. */
@@ -37,19 +53,23 @@ export class SimulateOperations {
     private readonly managed: ManagedPoliciesStore,
     private readonly identities: IdentitiesStore,
     private readonly roles: RolesStore,
+    private readonly groups: GroupsStore,
   ) {}
 
   readonly operations = implement(simulateContracts, {
     SimulateCustomPolicy: async (input, ctx) => {
       const caller = await ctx.read((tx) => this.#caller(tx, ctx.caller.account, input.CallerArn));
-      return simulated(input, { policies: given(input.PolicyInputList), caller });
+      return simulated(input, { policies: given(input.PolicyInputList), boundaries: givenBoundary(input), caller });
     },
     SimulatePrincipalPolicy: async (input, ctx) => {
       const { subject, caller } = await ctx.read(async (tx) => ({
         subject: await this.#subject(tx, ctx.caller.account, input.PolicySourceArn),
         caller: await this.#caller(tx, ctx.caller.account, input.CallerArn),
       }));
-      return simulated({ ...input, PolicyInputList: [] }, { policies: [...subject.policies, ...given(input.PolicyInputList)], caller: caller ?? subject });
+      const policies = [...subject.policies, ...given(input.PolicyInputList)];
+      // A boundary that is given stands in for the subject's own (IAM API: SimulatePrincipalPolicy).
+      const boundaries = input.PermissionsBoundaryPolicyInputList === undefined ? subject.boundary : givenBoundary(input);
+      return simulated({ ...input, PolicyInputList: [] }, { policies, boundaries, caller: caller ?? subject.simulant });
     },
     GetContextKeysForCustomPolicy: (input) => Promise.resolve({ ContextKeyNames: keysOf(given(input.PolicyInputList)) }),
     GetContextKeysForPrincipalPolicy: async (input, ctx) => {
@@ -59,48 +79,72 @@ export class SimulateOperations {
   });
 
   /** The user that a simulated request comes from (IAM API: CallerArn must be a user's). */
-  async #caller(tx: ReadTx, account: string, arn: string | undefined): Promise<Subject | undefined> {
+  async #caller(tx: ReadTx, account: string, arn: string | undefined): Promise<Simulant | undefined> {
     if (arn === undefined) return undefined;
     if (nameInArn(arn, 'user')?.account !== account) throw new ApiError('InvalidInput', `Invalid Entity Arn: ${arn} is not the ARN of a user of this account.`);
-    return this.#subject(tx, account, arn);
+    return simulantOf(account, await this.#source(tx, account, arn));
   }
 
   async #subject(tx: ReadTx, account: string, arn: string): Promise<Subject> {
+    const source = await this.#source(tx, account, arn);
+    const policies = [...(await this.#policiesOf(tx, account, source))];
+    for (const group of source.type === 'user' ? await this.groups.groupsById(tx, await this.groups.groupIdsOfIn(tx, source.id)) : []) {
+      policies.push(...(await this.#policiesOf(tx, account, { type: 'group', id: group.groupId, name: group.groupName })));
+    }
+    // One that is gone is kept as a text that denies, as it does when it is in force.
+    const boundary = source.boundaryArn === null ? [] : [(await this.#managed(tx, account, source.boundaryArn)) ?? { id: source.boundaryArn, text: DENIES }];
+    return { simulant: simulantOf(account, source), policies, boundary };
+  }
+
+  async #source(tx: ReadTx, account: string, arn: string): Promise<Source> {
     const parsed = parseArn(arn);
-    if (parsed?.service !== 'iam' || parsed.account !== account) throw new ApiError('InvalidInput', `Invalid Entity Arn: ${arn} is not the ARN of a user or role of this account.`);
+    if (parsed?.service !== 'iam' || parsed.account !== account) throw new ApiError('InvalidInput', `Invalid Entity Arn: ${arn} is not the ARN of a user, role or group of this account.`);
     const user = await this.identities.userByArnIn(tx, arn);
-    if (user !== undefined) return this.#withPolicies(tx, { kind: 'user', account, arn, principalArn: arn, uniqueId: user.userId }, user.userName);
+    if (user !== undefined) return { type: 'user', id: user.userId, name: user.userName, arn, boundaryArn: user.boundaryArn };
     const role = await this.roles.roleByArnIn(tx, arn);
-    if (role === undefined) throw new ApiError('NoSuchEntity', `The entity with ARN ${arn} cannot be found.`);
-    return this.#withPolicies(tx, { kind: 'assumed-role', account, arn: roleArn(role), principalArn: roleArn(role), uniqueId: role.roleId }, role.roleName);
+    if (role !== undefined) return { type: 'role', id: role.roleId, name: role.roleName, arn: roleArn(role), boundaryArn: role.boundaryArn };
+    const group = await this.groups.groupByArnIn(tx, arn);
+    if (group !== undefined) return { type: 'group', id: group.groupId, name: group.groupName, arn: groupArn(group), boundaryArn: null };
+    throw new ApiError('NoSuchEntity', `The entity with ARN ${arn} cannot be found.`);
   }
 
-  async #withPolicies(tx: ReadTx, facts: PrincipalFacts, name: string): Promise<Subject> {
-    const rows = await this.policies.all(tx, facts.uniqueId);
-    const type = facts.kind === 'user' ? 'user' : 'role';
-    const known = new Map([
-      ['aws:principalarn', facts.principalArn],
-      ['aws:principalaccount', facts.account],
-      ['aws:principaltype', facts.kind === 'user' ? 'User' : 'AssumedRole'],
-      ...(facts.kind === 'user' ? [['aws:username', name] as const, ['aws:userid', facts.uniqueId] as const] : []),
-    ]);
-    const inline = rows.map((row) => ({ id: `${type}_${name}_${row.policyName}`, text: row.document }));
-    return { facts, policies: [...inline, ...(await this.#attached(tx, facts))], known };
-  }
-
-  async #attached(tx: ReadTx, { uniqueId, account }: PrincipalFacts): Promise<readonly PolicyText[]> {
-    const texts: PolicyText[] = [];
-    for (const arn of await this.attachments.arnsOf(tx, uniqueId)) {
-      const row = await this.managed.findIn(tx, arn, account);
-      const version = row && (await this.managed.findVersion(tx, row, row.defaultVersion));
-      if (version !== undefined) texts.push({ id: arn, text: version.document });
+  async #policiesOf(tx: ReadTx, account: string, { type, id, name }: Pick<Source, 'type' | 'id' | 'name'>): Promise<readonly PolicyText[]> {
+    const texts = (await this.policies.all(tx, id)).map((row) => ({ id: `${type}_${name}_${row.policyName}`, text: row.document }));
+    for (const arn of await this.attachments.arnsOf(tx, id)) {
+      const policy = await this.#managed(tx, account, arn);
+      if (policy !== undefined) texts.push(type === 'group' ? { ...policy, id: policyOfGroup(name, arn) } : policy);
     }
     return texts;
   }
+
+  async #managed(tx: ReadTx, account: string, arn: string): Promise<PolicyText | undefined> {
+    const row = await this.managed.findIn(tx, arn, account);
+    const version = row && (await this.managed.findVersion(tx, row, row.defaultVersion));
+    return version && { id: arn, text: version.document };
+  }
+}
+
+/** What stands in for a boundary that is gone. */
+const DENIES = JSON.stringify({ Version: '2012-10-17', Statement: { Effect: 'Deny', Action: '*', Resource: '*' } });
+
+function simulantOf(account: string, { type, id, name, arn }: Source): Simulant | undefined {
+  if (type === 'group') return undefined;
+  const isUser = type === 'user';
+  const known = new Map([
+    ['aws:principalarn', arn],
+    ['aws:principalaccount', account],
+    ['aws:principaltype', isUser ? 'User' : 'AssumedRole'],
+    ...(isUser ? [['aws:username', name] as const, ['aws:userid', id] as const] : []),
+  ]);
+  return { facts: { kind: isUser ? 'user' : 'assumed-role', account, arn, principalArn: arn, uniqueId: id }, known };
 }
 
 function given(texts: readonly string[] | undefined, name = 'PolicyInputList'): readonly PolicyText[] {
   return (texts ?? []).map((text, index) => ({ id: `${name}.${String(index + 1)}`, text }));
+}
+
+function givenBoundary({ PermissionsBoundaryPolicyInputList }: Pick<CustomInput, 'PermissionsBoundaryPolicyInputList'>): readonly PolicyText[] {
+  return given(PermissionsBoundaryPolicyInputList, 'PermissionsBoundaryPolicyInputList');
 }
 
 function keysOf(policies: readonly PolicyText[]): string[] {
@@ -111,7 +155,7 @@ function keysOf(policies: readonly PolicyText[]): string[] {
   }
 }
 
-function simulated(input: CustomInput, with_: { policies: readonly PolicyText[]; caller: Subject | undefined }): Results {
+function simulated(input: CustomInput, with_: { policies: readonly PolicyText[]; boundaries: readonly PolicyText[]; caller: Simulant | undefined }): Results {
   const request = pageRequest(input, 1);
   const after = Number(request.after?.[0] ?? '0');
   if (!Number.isInteger(after) || after < 0 || after > input.ActionNames.length) throw new ApiError('ValidationError', 'Invalid Marker.');
@@ -121,7 +165,7 @@ function simulated(input: CustomInput, with_: { policies: readonly PolicyText[];
     actions: page.rows.map(({ action }) => action),
     ...(input.ResourceArns === undefined ? {} : { resources: input.ResourceArns }),
     identity: with_.policies,
-    boundaries: given(input.PermissionsBoundaryPolicyInputList, 'PermissionsBoundaryPolicyInputList'),
+    boundaries: with_.boundaries,
     ...(input.ResourcePolicy === undefined ? {} : { resource: { id: 'ResourcePolicy', text: input.ResourcePolicy } }),
     ...(input.ResourceOwner === undefined ? {} : { resourceOwner: ownerAccount(input.ResourceOwner) }),
     ...(with_.caller === undefined ? {} : { caller: with_.caller.facts, known: with_.caller.known }),

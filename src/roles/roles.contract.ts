@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { operation } from '../contract/operation.js';
-import { ArnText, NewName, Nothing, pageIn, pageOut, Path, PathPrefix, PolicyText, PolicyTextOut, RoleName, Tags, TagsOut } from '../contract/shapes.js';
+import { ArnText, BoundaryOut, EmptyResult, NewName, Nothing, pageIn, pageOut, Path, PathPrefix, PolicyText, PolicyTextOut, RoleName, TagKeys, Tags, TagsOut } from '../contract/shapes.js';
 
 const created = {
   Path: z.string(),
@@ -18,6 +18,9 @@ const Description = z
   .max(1000)
   .regex(/^[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*$/, { error: '[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*' });
 
+/** Seconds. */
+const MaxSessionDuration = z.int().min(3600).max(43_200);
+
 /** The role a call is about. */
 const named = (input: { RoleName: string }): { role: string } => ({ role: input.RoleName });
 
@@ -33,16 +36,17 @@ export const roleContracts = {
       RoleName: NewName,
       AssumeRolePolicyDocument: PolicyText,
       Description: Description.optional(),
-      MaxSessionDuration: z.int().min(3600).max(43_200).optional(),
+      MaxSessionDuration: MaxSessionDuration.optional(),
       PermissionsBoundary: ArnText.optional(),
       Tags: Tags.optional(),
     }),
-    output: z.object({ Role: z.object({ ...created, Tags: TagsOut.optional() }) }),
-    errors: ['LimitExceeded', 'InvalidInput', 'EntityAlreadyExists', 'MalformedPolicyDocument', 'ConcurrentModification'],
+    output: z.object({ Role: z.object({ ...created, PermissionsBoundary: BoundaryOut.optional(), Tags: TagsOut.optional() }) }),
+    errors: ['LimitExceeded', 'InvalidInput', 'EntityAlreadyExists', 'NoSuchEntity', 'MalformedPolicyDocument', 'ConcurrentModification'],
     access: {
       action: 'iam:CreateRole',
       resource: (input, caller) => ({ arn: `arn:aws:iam::${caller.account}:role${input.Path ?? '/'}${input.RoleName}` }),
       also: (input) => ((input.Tags ?? []).length > 0 ? ['iam:TagRole'] : []),
+      context: (input) => ({ ...(input.PermissionsBoundary !== undefined && { 'iam:PermissionsBoundary': input.PermissionsBoundary }) }),
     },
   }),
   GetRole: operation({
@@ -54,6 +58,7 @@ export const roleContracts = {
     output: z.object({
       Role: z.object({
         ...listed,
+        PermissionsBoundary: BoundaryOut.optional(),
         Tags: TagsOut.optional(),
         RoleLastUsed: z.object({ LastUsedDate: z.date().optional(), Region: z.string().optional() }),
       }),
@@ -70,6 +75,26 @@ export const roleContracts = {
     output: z.object({ Roles: z.array(z.object(listed)), ...pageOut }),
     errors: [],
     access: { action: 'iam:ListRoles', resource: (input, caller) => ({ arn: `arn:aws:iam::${caller.account}:role${input.PathPrefix ?? '/'}` }) },
+  }),
+  UpdateRole: operation({
+    summary: 'Change the description of a role, the longest duration of its sessions, or both.',
+    aws: 'iam',
+    rest: 'PATCH /v1/roles/{RoleName}',
+    effect: 'change',
+    input: z.object({ RoleName, Description: Description.optional(), MaxSessionDuration: MaxSessionDuration.optional() }),
+    output: EmptyResult,
+    errors: ['NoSuchEntity'],
+    access: { action: 'iam:UpdateRole', resource: named },
+  }),
+  UpdateRoleDescription: operation({
+    summary: 'Change the description of a role.',
+    aws: 'iam',
+    rest: 'PUT /v1/roles/{RoleName}/description',
+    effect: 'change',
+    input: z.object({ RoleName, Description }),
+    output: z.object({ Role: z.object(listed) }),
+    errors: ['NoSuchEntity'],
+    access: { action: 'iam:UpdateRoleDescription', resource: named },
   }),
   DeleteRole: operation({
     summary: 'Delete a role, which must not have policies any more; its live sessions end.',
@@ -90,5 +115,55 @@ export const roleContracts = {
     output: Nothing,
     errors: ['NoSuchEntity', 'MalformedPolicyDocument', 'LimitExceeded'],
     access: { action: 'iam:UpdateAssumeRolePolicy', resource: named },
+  }),
+  TagRole: operation({
+    summary: 'Add tags to a role, or change their values.',
+    aws: 'iam',
+    rest: 'POST /v1/roles/{RoleName}/tags',
+    effect: 'change',
+    input: z.object({ RoleName, Tags }),
+    output: Nothing,
+    errors: ['NoSuchEntity', 'LimitExceeded', 'InvalidInput', 'ConcurrentModification'],
+    access: { action: 'iam:TagRole', resource: named },
+  }),
+  UntagRole: operation({
+    summary: 'Remove tags from a role; keys it does not have are passed over.',
+    aws: 'iam',
+    rest: 'POST /v1/roles/{RoleName}/untag',
+    effect: 'change',
+    input: z.object({ RoleName, TagKeys }),
+    output: Nothing,
+    errors: ['NoSuchEntity', 'ConcurrentModification'],
+    access: { action: 'iam:UntagRole', resource: named, context: (input) => ({ 'aws:TagKeys': input.TagKeys }) },
+  }),
+  ListRoleTags: operation({
+    summary: 'List the tags of a role.',
+    aws: 'iam',
+    rest: 'GET /v1/roles/{RoleName}/tags',
+    effect: 'read',
+    input: z.object({ RoleName, ...pageIn }),
+    output: z.object({ Tags: TagsOut, ...pageOut }),
+    errors: ['NoSuchEntity'],
+    access: { action: 'iam:ListRoleTags', resource: named },
+  }),
+  PutRolePermissionsBoundary: operation({
+    summary: 'Make a managed policy the permissions boundary of a role: what it does not allow, its sessions may not.',
+    aws: 'iam',
+    rest: 'PUT /v1/roles/{RoleName}/permissions-boundary',
+    effect: 'change',
+    input: z.object({ RoleName, PermissionsBoundary: ArnText }),
+    output: Nothing,
+    errors: ['NoSuchEntity', 'InvalidInput'],
+    access: { action: 'iam:PutRolePermissionsBoundary', resource: named, context: (input) => ({ 'iam:PermissionsBoundary': input.PermissionsBoundary }) },
+  }),
+  DeleteRolePermissionsBoundary: operation({
+    summary: 'Take the permissions boundary from a role.',
+    aws: 'iam',
+    rest: 'DELETE /v1/roles/{RoleName}/permissions-boundary',
+    effect: 'change',
+    input: z.object({ RoleName }),
+    output: Nothing,
+    errors: ['NoSuchEntity'],
+    access: { action: 'iam:DeleteRolePermissionsBoundary', resource: named, seesBoundary: true },
   }),
 };

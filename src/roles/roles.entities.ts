@@ -1,11 +1,14 @@
-import { Check, Column, Entity, ForeignKey, PrimaryColumn, Unique } from 'typeorm';
+import { Check, Column, Entity, ForeignKey, Index, PrimaryColumn, Unique } from 'typeorm';
 
-import type { StoredTag } from '../identities/identities.entities.js';
+import { BOUNDARY_CHECK, type StoredTag } from '../identities/identities.entities.js';
 
 /** An IAM role. */
 @Entity('role')
 @Unique('UQ_role_name', ['accountId', 'nameKey'])
 @Check('CK_role_max_session_duration', 'max_session_duration BETWEEN 3600 AND 43200')
+@Check('CK_role_boundary', BOUNDARY_CHECK)
+@Index('IX_role_boundary', ['accountId', 'boundaryArn', 'roleId'], { where: 'boundary_arn IS NOT NULL' })
+@Index('IX_role_boundary_policy', ['boundaryPolicyId'], { where: 'boundary_policy_id IS NOT NULL' })
 export class RoleRow {
   @PrimaryColumn('text', { name: 'role_id', primaryKeyConstraintName: 'PK_role' })
   roleId!: string;
@@ -41,6 +44,15 @@ export class RoleRow {
 
   @Column('jsonb')
   tags!: readonly StoredTag[];
+
+  /** The ARN of the managed policy that is the permissions boundary. */
+  @Column('text', { name: 'boundary_arn', nullable: true })
+  boundaryArn!: string | null;
+
+  /** Null where there is none, and for the policies that are shipped: they are no rows. */
+  @ForeignKey('ManagedPolicyRow', { name: 'FK_role_boundary', onDelete: 'RESTRICT' })
+  @Column('text', { name: 'boundary_policy_id', nullable: true })
+  boundaryPolicyId!: string | null;
 
   @Column('timestamptz', { name: 'created_at' })
   createdAt!: Date;

@@ -1,11 +1,13 @@
 import { Module } from '@nestjs/common';
 
 import { IdentitiesModule } from '../identities/identities.module.js';
+import { InstanceProfileOperations } from './profiles.operations.js';
+import { InstanceProfilesStore } from './profiles.store.js';
 import { RoleOperations } from './roles.operations.js';
 import { RolesStore } from './roles.store.js';
 import { TrustPolicies } from './trust.js';
 
-const providers = [RolesStore, TrustPolicies, RoleOperations];
+const providers = [RolesStore, TrustPolicies, RoleOperations, InstanceProfilesStore, InstanceProfileOperations];
 
 @Module({ imports: [IdentitiesModule], providers, exports: providers })
 export class RolesModule {}

@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
 
 import { ENTITY_ID_BYTES, entityId } from '../domain/ids.js';
+import { BoundaryPolicies, shownBoundary, unbounded } from '../identities/boundaries.js';
 import { nameKey } from '../identities/identities.store.js';
-import { newTags, refuseBoundary } from '../identities/tagging.js';
+import { newTags, pageOfTags, withoutTags, withTags } from '../identities/tagging.js';
 import { Random } from '../kernel/effects.js';
-import { implement } from '../kernel/handler.js';
+import { implement, type ChangeCtx } from '../kernel/handler.js';
 import { pageRequest } from '../kernel/page.js';
 import { roleContracts } from './roles.contract.js';
 import type { RoleRow } from './roles.entities.js';
@@ -20,16 +21,18 @@ export class RoleOperations {
   constructor(
     private readonly store: RolesStore,
     private readonly trust: TrustPolicies,
+    private readonly boundaries: BoundaryPolicies,
     private readonly random: Random,
   ) {}
 
   readonly operations = implement(roleContracts, {
     CreateRole: async (input, ctx) => {
-      refuseBoundary(input.PermissionsBoundary);
-      const trust = await this.trust.toStore(ctx.tx, input.AssumeRolePolicyDocument, ctx.caller.account);
+      const { account } = ctx.caller;
+      const boundary = input.PermissionsBoundary === undefined ? unbounded : await this.boundaries.boundary(ctx.tx, input.PermissionsBoundary, account);
+      const trust = await this.trust.toStore(ctx.tx, input.AssumeRolePolicyDocument, account);
       const row: RoleRow = {
         roleId: entityId('AROA', this.random.bytes(ENTITY_ID_BYTES)),
-        accountId: ctx.caller.account,
+        accountId: account,
         roleName: input.RoleName,
         nameKey: nameKey(input.RoleName),
         path: input.Path ?? '/',
@@ -37,18 +40,19 @@ export class RoleOperations {
         maxSessionDuration: input.MaxSessionDuration ?? DEFAULT_MAX_SESSION,
         ...trust,
         tags: newTags(input.Tags),
+        ...boundary,
         createdAt: ctx.now,
         lastUsedAt: null,
         lastUsedRegion: null,
       };
       await this.store.insert(ctx.tx, row);
-      return { Role: { ...created(row, row.trustPolicy), ...tagsOf(row) } };
+      return { Role: { ...created(row, row.trustPolicy), ...shownBoundary(row), ...tagsOf(row) } };
     },
     GetRole: async (input, ctx) =>
       ctx.read(async (tx) => {
         const row = await this.store.roleByName(tx, ctx.caller.account, input.RoleName);
         const [policy] = await this.trust.toShow(tx, [row]);
-        return { Role: { ...listed(row, policy), ...tagsOf(row), RoleLastUsed: this.#lastUse(row) } };
+        return { Role: { ...listed(row, policy), ...shownBoundary(row), ...tagsOf(row), RoleLastUsed: this.#lastUse(row) } };
       }),
     ListRoles: async (input, ctx) => {
       const request = pageRequest(input, 1);
@@ -59,17 +63,60 @@ export class RoleOperations {
         return { Roles: page.rows.map((row, index) => listed(row, policies[index])), ...page.next };
       });
     },
+    UpdateRole: async (input, ctx) => {
+      await this.#update(ctx, input);
+      return {};
+    },
+    UpdateRoleDescription: async (input, ctx) => {
+      const row = await this.#update(ctx, input);
+      const [policy] = await this.trust.toShow(ctx.tx, [row]);
+      return { Role: listed(row, policy) };
+    },
     DeleteRole: async (input, ctx) => {
-      const row = await this.store.lockRoleByName(ctx.tx, ctx.caller.account, input.RoleName);
-      await this.store.delete(ctx.tx, row);
+      await this.store.delete(ctx.tx, await this.#held(ctx, input));
       return {};
     },
     UpdateAssumeRolePolicy: async (input, ctx) => {
-      const row = await this.store.lockRoleByName(ctx.tx, ctx.caller.account, input.RoleName);
+      const row = await this.#held(ctx, input);
       await this.store.updateTrust(ctx.tx, row, await this.trust.toStore(ctx.tx, input.PolicyDocument, ctx.caller.account));
       return {};
     },
+    TagRole: async (input, ctx) => {
+      const row = await this.#held(ctx, input);
+      await this.store.updateTags(ctx.tx, row, withTags(row.tags, input.Tags, 'insensitive'));
+      return {};
+    },
+    UntagRole: async (input, ctx) => {
+      const row = await this.#held(ctx, input);
+      await this.store.updateTags(ctx.tx, row, withoutTags(row.tags, input.TagKeys, 'insensitive'));
+      return {};
+    },
+    ListRoleTags: async (input, ctx) => {
+      const row = await ctx.read((tx) => this.store.roleByName(tx, ctx.caller.account, input.RoleName));
+      return pageOfTags(row.tags, input);
+    },
+    PutRolePermissionsBoundary: async (input, ctx) => {
+      const row = await this.#held(ctx, input);
+      await this.store.updateBoundary(ctx.tx, row, await this.boundaries.boundary(ctx.tx, input.PermissionsBoundary, ctx.caller.account));
+      return {};
+    },
+    DeleteRolePermissionsBoundary: async (input, ctx) => {
+      await this.store.updateBoundary(ctx.tx, await this.#held(ctx, input), unbounded);
+      return {};
+    },
   });
+
+  async #held({ tx, caller }: ChangeCtx, input: { RoleName: string }): Promise<RoleRow> {
+    return this.store.lockRoleByName(tx, caller.account, input.RoleName);
+  }
+
+  /** The role with what a call changes in it; members that are left out stay as they are. */
+  async #update(ctx: ChangeCtx, input: { RoleName: string; Description?: string | undefined; MaxSessionDuration?: number | undefined }): Promise<RoleRow> {
+    const row = await this.#held(ctx, input);
+    const changed = { description: input.Description ?? row.description, maxSessionDuration: input.MaxSessionDuration ?? row.maxSessionDuration };
+    await this.store.update(ctx.tx, row, changed);
+    return { ...row, ...changed };
+  }
 
   #lastUse(row: RoleRow): { LastUsedDate?: Date; Region?: string } {
     const pending = this.store.uses.pending(row.roleId);

@@ -2,12 +2,19 @@ import { Injectable } from '@nestjs/common';
 
 import { iamArn, nameInArn } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
+import { noBoundary, type Boundary } from '../identities/boundaries.js';
+import { boundaryHolders, boundaryUses, type Bounded } from '../identities/boundaries.store.js';
 import { nameKey } from '../identities/identities.store.js';
+import { requireRoom } from '../identities/quota.js';
 import { Database, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
 import { Memory, type Remembered } from '../kernel/memory.js';
 import { pageOf, type Page, type PageRequest } from '../kernel/page.js';
 import { Stamps } from '../kernel/stamps.js';
 import { RoleRow } from './roles.entities.js';
+
+/** IAM quota: roles of an account. */
+const QUOTA = { table: 'role', name: 'RolesPerAccount', max: 1_000 } as const;
+const BOUNDED: Bounded = { table: 'role', id: 'role_id' };
 
 /** When and where a role's credentials were last used. */
 export interface RoleUse {
@@ -99,10 +106,22 @@ export class RolesStore {
     return pageOf(rows, { ...request, items: Math.min(request.items, fitting(rows)) }, (row) => [row.nameKey]);
   }
 
-  /** Adds a role. Throws EntityAlreadyExists. */
+  /** How many roles of an account have each of some policies as their boundary; without ARNs, each that any of them has. */
+  async boundaryUses(tx: ReadTx, of: { account: string; arns?: readonly string[] }): Promise<ReadonlyMap<string, number>> {
+    return boundaryUses(tx, BOUNDED, of);
+  }
+
+  /** The unique ids of roles that have a policy as their boundary, in their order, after one of them. */
+  async boundaryHolders(tx: ReadTx, of: { account: string; arn: string; after: string; limit: number }): Promise<readonly string[]> {
+    return boundaryHolders(tx, BOUNDED, of);
+  }
+
+  /** Adds a role. Throws EntityAlreadyExists, LimitExceeded, and NoSuchEntity where its boundary is being deleted. */
   async insert(tx: Tx, row: RoleRow): Promise<void> {
+    await requireRoom(tx, row.accountId, QUOTA);
     await onConstraint(tx.insert(RoleRow, { ...row, tags: row.tags as never }), {
       UQ_role_name: () => new ApiError('EntityAlreadyExists', `Role with name ${row.roleName} already exists.`),
+      FK_role_boundary: () => noBoundary(row.boundaryArn),
     });
     this.#forget(tx, row);
   }
@@ -113,9 +132,28 @@ export class RolesStore {
     this.#forget(tx, row);
   }
 
+  /** Changes what a role says about itself. */
+  async update(tx: Tx, row: RoleRow, change: Pick<RoleRow, 'description' | 'maxSessionDuration'>): Promise<void> {
+    await tx.update(RoleRow, { roleId: row.roleId }, change);
+    this.#forget(tx, row);
+  }
+
+  /** Replaces the tags of a role. */
+  async updateTags(tx: Tx, row: RoleRow, tags: RoleRow['tags']): Promise<void> {
+    await tx.update(RoleRow, { roleId: row.roleId }, { tags });
+    this.#forget(tx, row);
+  }
+
+  /** Gives a role a boundary, or none. Throws NoSuchEntity where its policy is being deleted. */
+  async updateBoundary(tx: Tx, row: RoleRow, { boundaryArn, boundaryPolicyId }: Boundary): Promise<void> {
+    await onConstraint(tx.update(RoleRow, { roleId: row.roleId }, { boundaryArn, boundaryPolicyId }), { FK_role_boundary: () => noBoundary(boundaryArn) });
+    this.#forget(tx, row);
+  }
+
   /** Removes a role. Throws DeleteConflict while it still has policies: the database knows. */
   async delete(tx: Tx, row: RoleRow): Promise<void> {
     await onConstraint(tx.delete(RoleRow, { roleId: row.roleId }), {
+      FK_instance_profile_role: () => new ApiError('DeleteConflict', 'Cannot delete entity, must remove roles from instance profile first.'),
       FK_inline_policy_role: () => new ApiError('DeleteConflict', 'Cannot delete entity, must delete policies first.'),
       FK_policy_attachment_role: () => new ApiError('DeleteConflict', 'Cannot delete entity, must detach all policies first.'),
     });

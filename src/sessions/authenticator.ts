@@ -1,9 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 
-import { accountId } from '../domain/arn.js';
+import { accountId, type AccountId } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
-import type { Caller } from '../domain/principal.js';
+import type { Caller, FederatingUser } from '../domain/principal.js';
 import type { Secret } from '../domain/secret.js';
 import { openSession, type SessionClaims } from '../domain/session-token.js';
 import { checkScope, parseSignature, signingKey, verifySignature, type HttpRequest, type SignedRequest } from '../domain/sigv4.js';
@@ -11,6 +11,7 @@ import type { AccessKeyRow } from '../identities/identities.entities.js';
 import { IdentitiesStore } from '../identities/identities.store.js';
 import { Keyring } from '../kernel/keyring.js';
 import { RolesStore } from '../roles/roles.store.js';
+import { Revocations } from './revocations.js';
 
 /** What a door accepts. */
 export interface Door {
@@ -28,10 +29,11 @@ export interface Authenticated {
 }
 
 interface Credential {
-  readonly caller: Caller;
   /** Identifies the secret: a remembered signing key is used only for the same one. */
   readonly secretOf: object | string;
   readonly secret: () => Secret;
+  /** Whoever holds it; asked only once the signature was right. */
+  readonly identify: () => Promise<Caller>;
 }
 
 const KEY_FORM = /^[A-Z0-9]{16,128}$/;
@@ -51,6 +53,7 @@ export class Authenticator {
     private readonly identities: IdentitiesStore,
     private readonly roles: RolesStore,
     private readonly keyring: Keyring,
+    private readonly revocations: Revocations,
   ) {}
 
   /**
@@ -64,18 +67,18 @@ export class Authenticator {
     if (!KEY_FORM.test(signed.accessKeyId)) throw invalidToken({ why: 'no access key has such an id' });
     const credential = signed.securityToken === undefined ? await this.#longTerm(signed) : await this.#temporary(signed, signed.securityToken, now);
     this.#verify(request, signed, credential);
-    await this.#stillExists(credential.caller);
-    this.#stamp(credential.caller, signed, now);
-    return { caller: credential.caller, region: signed.region, service: signed.service };
+    const caller = await credential.identify();
+    this.#stamp(caller, signed, now);
+    return { caller, region: signed.region, service: signed.service };
   }
 
   async #longTerm(signed: SignedRequest): Promise<Credential> {
     const key = await this.identities.findAccessKey(signed.accessKeyId);
     if (key?.status !== 'Active') throw invalidToken({ accessKeyId: signed.accessKeyId, why: key === undefined ? 'unknown' : 'inactive' });
     return {
-      caller: await this.#owner(key),
       secretOf: key.secret,
       secret: () => this.keyring.openAccessKey(key.accessKeyId, key.secret),
+      identify: () => this.#owner(key),
     };
   }
 
@@ -96,8 +99,8 @@ export class Authenticator {
     }
     if (opened === undefined || !('claims' in opened)) throw invalidToken({ accessKeyId: signed.accessKeyId, why: 'the session token does not open' });
     const { claims } = opened;
-    if (now >= claims.expiresAt) throw expiredToken('expired');
-    return { caller: callerOf(claims), secretOf: claims.sessionId, secret: () => claims.secret };
+    if (now >= claims.session.expiresAt) throw expiredToken('expired');
+    return { secretOf: claims.session.sessionId, secret: () => claims.secret, identify: () => this.#holder(claims) };
   }
 
   #verify(request: HttpRequest, signed: SignedRequest, credential: Credential): void {
@@ -110,34 +113,36 @@ export class Authenticator {
     if (known === undefined) this.#signingKeys.set(name, { secretOf: credential.secretOf, key });
   }
 
-  /** A session ends with the role it was issued for; the client learns only that it has to fetch a new one. */
-  async #stillExists(caller: Caller): Promise<void> {
-    if (caller.kind !== 'assumed-role') return;
-    const role = await this.roles.findRole(caller.roleId);
-    if (role?.accountId !== caller.account) throw expiredToken('revoked: the role is gone');
+  /** A session ends when it is revoked, and with whoever it acts as; the client learns only that it has to fetch a new one. */
+  async #holder(claims: SessionClaims): Promise<Caller> {
+    const { kind, account, accessKeyId, session } = claims;
+    if (this.revocations.isEnded(session)) throw expiredToken('revoked');
+    switch (kind) {
+      case 'root':
+        return { kind, account, accessKeyId, session };
+      case 'user':
+        return { kind, account, accessKeyId, session, ...(await this.#user(claims.userId, account)) };
+      case 'federated-user': {
+        const { name, by } = claims;
+        return { kind, account, accessKeyId, session, name, ...(by && { by: await this.#user(by.userId, account) }) };
+      }
+      case 'assumed-role': {
+        const role = await this.roles.findRole(claims.roleId);
+        if (role?.accountId !== account) throw expiredToken('the role is gone');
+        return { kind, account, accessKeyId, session, roleId: claims.roleId, roleName: claims.roleName, rolePath: claims.rolePath, sessionName: claims.sessionName };
+      }
+    }
+  }
+
+  /** The user behind a session, by the name he has now. */
+  async #user(userId: string, account: AccountId): Promise<FederatingUser> {
+    const user = await this.identities.findUser(userId);
+    if (user?.accountId !== account) throw expiredToken('the user is gone');
+    return { userId, userName: user.userName, path: user.path };
   }
 
   #stamp(caller: Caller, signed: SignedRequest, now: Date): void {
     if (caller.kind === 'assumed-role') this.roles.uses.note(caller.roleId, { at: now, region: signed.region });
-    else this.identities.keyUses.note(caller.accessKeyId, { at: now, region: signed.region, service: signed.service });
+    else if (caller.session === undefined) this.identities.keyUses.note(caller.accessKeyId, { at: now, region: signed.region, service: signed.service });
   }
-}
-
-function callerOf(claims: SessionClaims): Caller {
-  return {
-    kind: 'assumed-role',
-    account: claims.account,
-    accessKeyId: claims.accessKeyId,
-    roleId: claims.roleId,
-    roleName: claims.roleName,
-    rolePath: claims.rolePath,
-    sessionName: claims.sessionName,
-    session: {
-      sessionId: claims.sessionId,
-      rootSessionId: claims.rootSessionId,
-      issuedAt: claims.issuedAt,
-      expiresAt: claims.expiresAt,
-      ...(claims.sourceIdentity === undefined ? {} : { sourceIdentity: claims.sourceIdentity }),
-    },
-  };
 }

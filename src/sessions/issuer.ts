@@ -1,33 +1,54 @@
 import { hash } from 'node:crypto';
 
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 
 import { NONCE_BYTES } from '../domain/aead.js';
-import { assumedRoleArn, type AccountId } from '../domain/arn.js';
+import type { AccountId } from '../domain/arn.js';
 import { ACCESS_KEY_ID_BYTES, accessKeyId, SECRET_ACCESS_KEY_BYTES, secretAccessKey } from '../domain/ids.js';
-import { callerArn, type Caller } from '../domain/principal.js';
+import { callerArn, callerUserId, principalArn, principalId, type Caller, type SessionFacts } from '../domain/principal.js';
 import { sameSecret } from '../domain/secret.js';
-import { openSession, sealSession, type SessionClaims } from '../domain/session-token.js';
+import { longerChain, withinChain } from '../domain/session-chain.js';
+import { requireMinRemaining, type DurationLimit, type Granted } from '../domain/session-rules.js';
+import { openSession, sealSession, tokenUtilization, type SessionClaims } from '../domain/session-token.js';
+import type { Config } from '../kernel/config.js';
 import { Random } from '../kernel/effects.js';
+import { CONFIG } from '../kernel/kernel.js';
 import { Keyring } from '../kernel/keyring.js';
-import type { Append } from '../kernel/ledger.js';
+import type { IssueCtx } from '../kernel/handler.js';
+import { Revocations } from './revocations.js';
 import { SessionsStore } from './sessions.store.js';
 
-/** What decides what a new role session says. */
-export interface RoleSessionRequest {
-  readonly caller: Caller;
-  readonly sourceIp: string;
-  readonly role: { readonly accountId: AccountId; readonly roleId: string; readonly roleName: string; readonly path: string };
-  readonly sessionName: string;
-  readonly now: Date;
-  /** How long the session lasts, in seconds. */
-  readonly seconds: number;
+/** Whoever a new session acts as. */
+export type Actor =
+  | { readonly kind: 'assumed-role'; readonly account: AccountId; readonly roleId: string; readonly roleName: string; readonly rolePath: string; readonly sessionName: string }
+  | { readonly kind: 'user'; readonly account: AccountId; readonly userId: string; readonly userName: string; readonly path: string }
+  | { readonly kind: 'root'; readonly account: AccountId }
+  | { readonly kind: 'federated-user'; readonly account: AccountId; readonly name: string; readonly by?: { readonly userId: string; readonly userName: string; readonly path: string } };
+
+/** What a new session says, beyond whom it acts as. */
+export interface SessionRequest {
+  readonly actor: Actor;
+  readonly facts: Pick<SessionFacts, 'origin' | 'sourceIdentity' | 'tags' | 'transitiveTagKeys' | 'policies' | 'scopedDown' | 'mfaAt' | 'narrowedFrom'>;
+  /** How long the session lasts, before the rules of chains are applied. */
+  readonly granted: Granted;
+  /** DurationSeconds of the request. */
+  readonly requested: number | undefined;
+  /** The least it must last, in seconds. */
+  readonly minRemaining?: number | undefined;
+  /** MinimumSessionTokenSize, in characters. */
+  readonly minimumTokenSize?: number | undefined;
+  /** The operation that makes it, and what its caller calls it. */
+  readonly operation: string;
+  readonly description?: string | undefined;
 }
 
-/** New credentials, and the row that must be committed before they are given away. */
+/** New credentials and what is answered about them. */
 export interface Issued {
-  readonly credentials: { AccessKeyId: string; SecretAccessKey: string; SessionToken: string; Expiration: Date };
-  readonly row: Append;
+  readonly Credentials: { AccessKeyId: string; SecretAccessKey: string; SessionToken: string; Expiration: Date };
+  readonly SessionTokenSize: number;
+  readonly SessionTokenUtilization: number;
+  readonly SessionId: string;
+  readonly Duration: { Requested?: number; Granted: number; LimitedBy: DurationLimit };
 }
 
 /** Makes temporary credentials: build the claims, seal them, open them again, and hand over the row. */
@@ -37,60 +58,106 @@ export class Issuer {
     private readonly keyring: Keyring,
     private readonly store: SessionsStore,
     private readonly random: Random,
+    private readonly revocations: Revocations,
+    @Inject(CONFIG) private readonly config: Config,
   ) {}
 
-  /** Credentials of a role session. Nothing is stored yet: `row` goes to the ledger. */
-  roleSession(request: RoleSessionRequest): Issued {
-    const { caller, role, now } = request;
+  /**
+   * Credentials of a new session; its row is committed with the event of the call before they are released. Throws
+   * AccessDenied where the chain of sessions has come to its end, InsufficientSessionLifetime and PackedPolicyTooLarge.
+   */
+  issue(ctx: IssueCtx, request: SessionRequest): Issued {
+    const { caller, issuedAt: now } = ctx;
+    const granted = withinChain(request.granted, caller.session, { now, ceilingSeconds: this.config.chainMaxSeconds });
+    requireMinRemaining(granted, request.minRemaining);
+    const claims = this.#claims(ctx, request, granted);
+    const token = this.#sealed(claims, request.minimumTokenSize);
+    ctx.append(this.store.issued(rowOf({ ctx, request, claims, token })));
+    return {
+      Credentials: { AccessKeyId: claims.accessKeyId, SecretAccessKey: claims.secret.reveal(), SessionToken: token, Expiration: claims.session.expiresAt },
+      SessionTokenSize: token.length,
+      SessionTokenUtilization: tokenUtilization(token),
+      SessionId: claims.session.sessionId,
+      Duration: { ...(request.requested !== undefined && { Requested: request.requested }), Granted: granted.seconds, LimitedBy: granted.limitedBy },
+    };
+  }
+
+  #claims({ caller, now }: IssueCtx, request: SessionRequest, { seconds }: Granted): SessionClaims {
     const sessionId = this.random.uuid();
-    const parent = caller.kind === 'assumed-role' ? caller.session : undefined;
-    // AWS shows whole seconds; the session must not end before or after what the client was told.
-    const issuedAt = new Date(Math.floor(now.getTime() / 1000) * 1000);
-    const claims: SessionClaims = {
-      kind: 'assumed-role',
-      account: role.accountId,
+    const principal = principalIdOf(request.actor);
+    const startedBy = principalId(caller);
+    const asked = longerChain(caller.session, { sessionId, principalId: principal, issuedAt: now }, startedBy);
+    // Issued after the sessions were ended that it might be taken for, though within the same moment.
+    const issuedAt = this.revocations.issueTime(asked, now);
+    const { chain, ...begun } = longerChain(caller.session, { sessionId, principalId: principal, issuedAt }, startedBy);
+    return {
+      ...request.actor,
       accessKeyId: accessKeyId('ASIA', this.random.bytes(ACCESS_KEY_ID_BYTES)),
       secret: secretAccessKey(this.random.bytes(SECRET_ACCESS_KEY_BYTES)),
-      roleId: role.roleId,
-      roleName: role.roleName,
-      rolePath: role.path,
-      sessionName: request.sessionName,
-      sessionId,
-      rootSessionId: parent?.rootSessionId ?? sessionId,
-      issuedAt,
-      expiresAt: new Date(issuedAt.getTime() + request.seconds * 1000),
-    };
-    const token = this.#sealed(claims);
-    return {
-      credentials: { AccessKeyId: claims.accessKeyId, SecretAccessKey: claims.secret.reveal(), SessionToken: token, Expiration: claims.expiresAt },
-      row: this.store.issued({
+      session: {
+        ...request.facts,
+        ...begun,
+        chain,
         sessionId,
-        accessKeyId: claims.accessKeyId,
-        accountId: claims.account,
-        kind: claims.kind,
-        principalArn: assumedRoleArn(claims.account, claims.roleName, claims.sessionName),
-        principalId: `${claims.roleId}:${claims.sessionName}`,
-        roleId: claims.roleId,
-        sessionName: claims.sessionName,
-        sourceIdentity: null,
-        sourceIp: request.sourceIp,
-        issuerArn: callerArn(caller),
-        parentSessionId: parent?.sessionId ?? null,
-        rootSessionId: claims.rootSessionId,
         issuedAt,
-        expiresAt: claims.expiresAt,
-        tokenSha256: hash('sha256', token, 'buffer'),
-      }),
+        // AWS shows whole seconds; the session must not end before or after what the client was told.
+        expiresAt: new Date((Math.floor(now.getTime() / 1000) + seconds) * 1000),
+      },
     };
   }
 
   /** Seals claims and checks the work: a token that does not open to the same secret is never given away. */
-  #sealed(claims: SessionClaims): string {
-    const token = sealSession(this.keyring, claims, this.random.bytes(NONCE_BYTES));
+  #sealed(claims: SessionClaims, minimumLength: number | undefined): string {
+    const token = sealSession(this.keyring, claims, { nonce: this.random.bytes(NONCE_BYTES), minimumLength });
     const opened = openSession(this.keyring, token, claims.accessKeyId);
     if (opened === undefined || !('claims' in opened) || !sameSecret(opened.claims.secret.reveal(), claims.secret.reveal())) {
       throw new Error('a session token that was just sealed does not open');
     }
     return token;
   }
+}
+
+function principalIdOf(actor: Actor): string {
+  switch (actor.kind) {
+    case 'assumed-role':
+      return actor.roleId;
+    case 'user':
+      return actor.userId;
+    case 'root':
+      return actor.account;
+    case 'federated-user':
+      return `${actor.account}:${actor.name}`;
+  }
+}
+
+function rowOf({ ctx, request, claims, token }: { ctx: IssueCtx; request: SessionRequest; claims: SessionClaims; token: string }): Parameters<SessionsStore['issued']>[0] {
+  const { caller } = ctx;
+  const { session } = claims;
+  const acting = { ...request.actor, accessKeyId: claims.accessKeyId, session } as Caller;
+  const before = session.chain.slice(0, -1);
+  return {
+    sessionId: session.sessionId,
+    accessKeyId: claims.accessKeyId,
+    accountId: claims.account,
+    kind: claims.kind,
+    operation: request.operation,
+    principalArn: callerArn(acting),
+    principalId: callerUserId(acting),
+    roleId: claims.kind === 'assumed-role' ? claims.roleId : null,
+    roleArn: claims.kind === 'assumed-role' ? principalArn(acting) : null,
+    sessionName: claims.kind === 'assumed-role' ? claims.sessionName : claims.kind === 'federated-user' ? claims.name : null,
+    sourceIdentity: session.sourceIdentity ?? null,
+    sourceIp: ctx.source.ip,
+    issuerArn: callerArn(caller),
+    issuerId: principalId(caller),
+    issuerAccountId: caller.account,
+    parentSessionId: before.at(-1)?.sessionId ?? null,
+    rootSessionId: session.chain[0]?.sessionId ?? session.sessionId,
+    ancestors: before.length === 0 ? null : before.map((link) => [link.sessionId, link.principalId, link.issuedAt.getTime()] as const),
+    startedBy: session.startedBy,
+    description: request.description ?? null,
+    issuedAt: session.issuedAt,
+    expiresAt: session.expiresAt,
+    tokenSha256: hash('sha256', token, 'buffer'),
+  };
 }

@@ -3,13 +3,27 @@ import { Module } from '@nestjs/common';
 import { IdentitiesModule } from '../identities/identities.module.js';
 import { PoliciesModule } from '../policies/policies.module.js';
 import { RolesModule } from '../roles/roles.module.js';
+import { RoleAssumption } from './assume-role.js';
+import { RootAssumption } from './assume-root.js';
 import { Authenticator } from './authenticator.js';
+import { IssuedAnswers } from './issued-answers.js';
+import { IssuedAnswersStore } from './issued-answers.store.js';
+import { IssuerKeys } from './issuer-keys.js';
 import { Issuer } from './issuer.js';
+import { IssuersStore } from './issuers.store.js';
+import { Retention } from './retention.js';
+import { Revocations } from './revocations.js';
+import { RevocationsStore } from './revocations.store.js';
+import { ScopingDown } from './scoping.js';
+import { SessionOperations } from './sessions.operations.js';
 import { SessionsStore } from './sessions.store.js';
 import { Stamping } from './stamping.js';
 import { StsOperations } from './sts.operations.js';
+import { WebIdentityOperations } from './web-identity.operations.js';
 
-const providers = [SessionsStore, Issuer, Authenticator, Stamping, StsOperations];
+const stores = [SessionsStore, RevocationsStore, IssuedAnswersStore, IssuersStore];
+const providers = [...stores, Revocations, Issuer, Authenticator, Stamping, Retention, IssuedAnswers, RoleAssumption, RootAssumption, ScopingDown, StsOperations, SessionOperations, IssuerKeys, WebIdentityOperations];
 const imports = [IdentitiesModule, RolesModule, PoliciesModule];
+
 @Module({ imports, providers, exports: [...imports, ...providers] })
 export class SessionsModule {}

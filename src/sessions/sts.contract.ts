@@ -1,7 +1,23 @@
 import { z } from 'zod';
 
-import { operation } from '../contract/operation.js';
+import { operation, sensitive } from '../contract/operation.js';
+import {
+  FederatedName,
+  issuingIn,
+  issuingOut,
+  mfaIn,
+  PolicyArns,
+  SessionPolicy,
+  SessionTags,
+  ShortSessionPolicy,
+  SourceIdentity,
+  tokenOut,
+  TransitiveTagKeys,
+} from '../contract/session-shapes.js';
 import { AccessKeyId, ArnText, Credentials, ExternalId, Nothing, RoleSessionName } from '../contract/shapes.js';
+import { federatedUserArn } from '../domain/arn.js';
+
+const Identity = z.object({ Arn: z.string() });
 
 /** Contracts of the STS API. */
 export const stsContracts = {
@@ -24,26 +40,110 @@ export const stsContracts = {
     input: z.object({
       RoleArn: ArnText,
       RoleSessionName,
+      PolicyArns: PolicyArns.optional(),
+      Policy: SessionPolicy.optional(),
       DurationSeconds: z.int().min(900).max(43_200).optional(),
+      Tags: SessionTags.optional(),
+      TransitiveTagKeys: TransitiveTagKeys.optional(),
       ExternalId: ExternalId.optional(),
+      ...mfaIn,
+      SourceIdentity: SourceIdentity.optional(),
+      ProvidedContexts: z.array(z.object({ ProviderArn: ArnText.optional(), ContextAssertion: sensitive(z.string().min(4).max(2048)).optional() })).max(5).optional(),
+      ...issuingIn,
     }),
     output: z.object({
       Credentials,
-      AssumedRoleUser: z.object({ AssumedRoleId: z.string(), Arn: z.string() }),
+      AssumedRoleUser: Identity.extend({ AssumedRoleId: z.string() }),
+      PackedPolicySize: z.int().optional(),
+      SourceIdentity: z.string().optional(),
+      ...tokenOut,
+      ...issuingOut,
     }),
-    errors: ['AccessDenied'],
+    errors: ['AccessDenied', 'InsufficientSessionLifetime', 'InvalidContextAssertion', 'InvalidParameterValue', 'MalformedPolicyDocument', 'PackedPolicyTooLarge'],
     access: { caller: 'any', because: 'the handler judges it together with the trust policy of the role' },
-    unserved: [
-      'Policy',
-      'PolicyArns',
-      'Tags',
-      'TransitiveTagKeys',
-      'SerialNumber',
-      'TokenCode',
-      'SourceIdentity',
-      'ProvidedContexts',
-      'MinimumSessionTokenSize',
-    ],
+  }),
+  GetSessionToken: operation({
+    summary: 'Receive temporary credentials of the calling user, perhaps with MFA.',
+    aws: 'sts',
+    rest: 'POST /v1/sessions/session-token',
+    effect: 'issue',
+    input: z.object({ DurationSeconds: z.int().min(900).max(129_600).optional(), ...mfaIn, ...issuingIn }),
+    output: z.object({ Credentials, ...issuingOut }),
+    errors: ['AccessDenied', 'InsufficientSessionLifetime'],
+    access: { caller: 'any', because: 'whoever holds a long-term key may have a short-lived one of the same rights; policies cannot deny it (AWS: GetSessionToken)' },
+  }),
+  GetFederationToken: operation({
+    summary: 'Receive temporary credentials for somebody else, with a part of the calling user’s permissions.',
+    aws: 'sts',
+    rest: 'POST /v1/sessions/federation-token',
+    effect: 'issue',
+    input: z.object({
+      Name: FederatedName,
+      Policy: ShortSessionPolicy.optional(),
+      PolicyArns: PolicyArns.optional(),
+      DurationSeconds: z.int().min(900).max(129_600).optional(),
+      Tags: SessionTags.optional(),
+      ...issuingIn,
+    }),
+    output: z.object({
+      Credentials,
+      FederatedUser: Identity.extend({ FederatedUserId: z.string() }),
+      PackedPolicySize: z.int(),
+      ...issuingOut,
+    }),
+    errors: ['AccessDenied', 'InsufficientSessionLifetime', 'InvalidParameterValue', 'MalformedPolicyDocument', 'PackedPolicyTooLarge'],
+    access: {
+      action: 'sts:GetFederationToken',
+      resource: (input, caller) => ({ arn: federatedUserArn(caller.account, input.Name) }),
+      also: (input) => ((input.Tags?.length ?? 0) > 0 ? ['sts:TagSession'] : []),
+    },
+  }),
+  GetScopedCredentials: operation({
+    summary: 'Receive temporary credentials that may do less, or live shorter, than those that sign the request.',
+    aws: 'sts',
+    rest: 'POST /v1/sessions/scoped-credentials',
+    effect: 'issue',
+    input: z.object({
+      Policy: ShortSessionPolicy.optional(),
+      DurationSeconds: z.int().min(1).max(129_600).optional(),
+      ScopedSessionDescription: z.string().max(256).optional(),
+      ...issuingIn,
+    }),
+    output: z.object({
+      Credentials,
+      SessionInfo: Identity.extend({ ScopedSessionId: z.string() }),
+      ScopedPoliciesCount: z.int(),
+      SourceIdentity: z.string().optional(),
+      ...tokenOut,
+      ...issuingOut,
+    }),
+    errors: ['InsufficientSessionLifetime', 'InvalidSubjectCredentials', 'MalformedPolicyDocument', 'PackedPolicyTooLarge'],
+    access: { caller: 'any', because: 'it only takes away from what the caller may do already (AWS: GetScopedCredentials)' },
+  }),
+  AssumeRoot: operation({
+    summary: 'Receive credentials of a member account’s root user for one task.',
+    aws: 'sts',
+    rest: 'POST /v1/sessions/assume-root',
+    effect: 'issue',
+    input: z.object({
+      TargetPrincipal: z.string().min(12).max(2048),
+      TaskPolicyArn: z.object({ arn: ArnText }),
+      DurationSeconds: z.int().min(0).max(900).optional(),
+      ...issuingIn,
+    }),
+    output: z.object({ Credentials, SourceIdentity: z.string().optional(), ...issuingOut }),
+    errors: ['AccessDenied', 'InsufficientSessionLifetime'],
+    access: { caller: 'any', because: 'the handler judges it in the name of the management account' },
+  }),
+  GetDelegatedAccessToken: operation({
+    summary: 'Exchange a trade-in token for temporary credentials; Stint issues no such tokens.',
+    aws: 'sts',
+    rest: 'POST /v1/sessions/delegated-access-token',
+    effect: 'read',
+    input: z.object({ TradeInToken: sensitive(z.string().min(1)) }),
+    output: z.object({ Credentials, PackedPolicySize: z.int().optional(), AssumedPrincipal: z.string() }),
+    errors: ['ExpiredTradeInTokenException'],
+    access: { action: 'sts:GetDelegatedAccessToken', resource: () => ({ arn: '*' }) },
   }),
   GetAccessKeyInfo: operation({
     summary: 'Show the account of an access key; principals of the management account may ask for any key.',
@@ -55,5 +155,4 @@ export const stsContracts = {
     errors: ['AccessDenied'],
     access: { action: 'sts:GetAccessKeyInfo', resource: () => ({ arn: '*' }) },
   }),
-
 };

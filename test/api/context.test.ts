@@ -60,7 +60,7 @@ describe('the condition keys of a request', () => {
     const user = await world.user(name());
     const condition = {
       ArnEquals: { 'aws:PrincipalArn': `arn:aws:iam::${app.root.account}:role/ci/worker` },
-      DateLessThanEquals: { 'aws:TokenIssueTime': '2026-11-25T10:00:00Z' },
+      DateLessThanEquals: { 'aws:TokenIssueTime': '2026-11-25T10:00:00.500Z' },
       Bool: { 'aws:MultiFactorAuthPresent': 'false' },
       Null: { 'aws:username': 'true' },
     };

@@ -81,6 +81,8 @@ describe('the AWS Query face', () => {
           AssumeRoleResult: {
             Credentials: { AccessKeyId: expect.stringMatching(/^ASIA/), SecretAccessKey: expect.stringMatching(/^.{40}$/), SessionToken: expect.any(String), Expiration: Date.UTC(2026, 10, 25, 11) / 1000 },
             AssumedRoleUser: { AssumedRoleId: `${role.id}:json`, Arn: `arn:aws:sts::${app.root.account}:assumed-role/json/json` },
+            SessionTokenUtilization: expect.any(Number),
+            SessionTokenSize: expect.any(Number),
           },
           ResponseMetadata: { RequestId: requestId(answer) },
         },
@@ -238,8 +240,8 @@ describe('the AWS Query face', () => {
       ['a name that is nested deeply', `Action=CreateUser&Version=2010-05-08&UserName=x&${'Tags.'.repeat(2000)}x=1`, { code: 'ValidationError', status: 400 }],
       ['1001 list entries', `Action=CreateUser&Version=2010-05-08&UserName=x&${Array.from({ length: 1001 }, (_, index) => `Tags.member.${String(index + 1)}.Key=a`).join('&')}`, { code: 'ValidationError', status: 400 }],
       ['51 tags', `Action=CreateUser&Version=2010-05-08&UserName=x&${Array.from({ length: 51 }, (_, index) => `Tags.member.${String(index + 1)}.Key=k${String(index)}&Tags.member.${String(index + 1)}.Value=`).join('&')}`, { code: 'ValidationError', status: 400, message: /^1 validation error detected: Value at 'tags' .* length less than or equal to 50$/ }],
-      ['a parameter that is not served yet', 'Action=AssumeRole&Version=2011-06-15&RoleArn=arn:aws:iam::123456789012:role/x&RoleSessionName=xy&Policy=%7B%7D', { code: 'UnsupportedParameter', status: 400, message: /^The parameter policy is not supported yet\./ }],
-      ['a list that is not served yet', 'Action=AssumeRole&Version=2011-06-15&RoleArn=arn:aws:iam::123456789012:role/x&RoleSessionName=xy&Tags.member.1.Key=a&Tags.member.1.Value=b', { code: 'UnsupportedParameter', status: 400, message: /^The parameter tags is not supported yet\./ }],
+      ['a parameter that is not served yet', 'Action=SimulateCustomPolicy&Version=2010-05-08&ActionNames.member.1=s3:GetObject&ResourceHandlingOption=EC2-VPC', { code: 'UnsupportedParameter', status: 400, message: /^The parameter resourceHandlingOption is not supported yet\./ }],
+      ['a list that is not served yet', 'Action=SimulateCustomPolicy&Version=2010-05-08&ActionNames.member.1=s3:GetObject&OrderedOrganizationPolicyInputList.member.1.a=b', { code: 'UnsupportedParameter', status: 400, message: /^The parameter orderedOrganizationPolicyInputList is not supported yet\./ }],
     ];
     it.each(abuse)('with %s, and records it', async (_, body, refusal) => {
       const [, action = '', version] = /Action=(\w+)&Version=([\d-]+)/.exec(body) ?? [];
@@ -326,9 +328,9 @@ describe('recorded requests of real clients', () => {
     ['12-awscli-pyenv-get-caller-identity', 200, '<Arn>arn:aws:iam::123456789012:root</Arn>'],
     ['19-js-sdk-3.1173.0-get-caller-identity', 200, '<Arn>arn:aws:iam::123456789012:root</Arn>'],
     ['13-awscli-pyenv-profile-chain-role_arn', 403, '<Code>AccessDenied</Code><Message>Roles may not be assumed by root accounts.</Message>'],
-    ['02-awscli-debian-2.9.19-assume-role', 400, '<Code>UnsupportedParameter</Code>'],
-    ['08-boto3-1.43.11-ar', 400, '<Code>UnsupportedParameter</Code>'],
-    ['20-js-sdk-3.1173.0-assume-role', 400, '<Code>UnsupportedParameter</Code>'],
+    ['02-awscli-debian-2.9.19-assume-role', 403, '<Code>AccessDenied</Code><Message>Roles may not be assumed by root accounts.</Message>'],
+    ['08-boto3-1.43.11-ar', 403, '<Code>AccessDenied</Code><Message>Roles may not be assumed by root accounts.</Message>'],
+    ['20-js-sdk-3.1173.0-assume-role', 403, '<Code>AccessDenied</Code><Message>Roles may not be assumed by root accounts.</Message>'],
     ['11-boto3-1.43-env-AWS_ENDPOINT_URL-with-session-token', 403, '<Code>InvalidClientTokenId</Code>'],
     ['23-js-sdk-3.1173.0-env-sessiontoken-get-caller-identity', 403, '<Code>InvalidClientTokenId</Code>'],
     ['14-awscli-pyenv-profile-chain-role_arn', 403, '<Code>InvalidClientTokenId</Code>'],

@@ -52,6 +52,10 @@ describe('the REST face', () => {
           expiration: '2026-11-25T10:15:00.000Z',
         },
         assumedRoleUser: { assumedRoleId: `${role.id}:rest`, arn: `arn:aws:sts::${app.root.account}:assumed-role/deploy/rest` },
+        sessionId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        duration: { requested: 900, granted: 900, limitedBy: 'request' },
+        sessionTokenSize: expect.any(Number),
+        sessionTokenUtilization: expect.any(Number),
       });
     });
 
@@ -121,7 +125,7 @@ describe('the REST face', () => {
 
     const methods: [string, string][] = [
       ['PUT /v1/users', 'GET, POST'],
-      ['POST /v1/users/alice', 'DELETE, GET'],
+      ['POST /v1/users/alice', 'DELETE, GET, PATCH'],
       ['DELETE /v1/caller-identity', 'GET'],
       ['GET /v1/accounts', 'POST'],
       ['PATCH /v1/roles/deploy/trust-policy', 'PUT'],
@@ -169,7 +173,7 @@ describe('the REST face', () => {
       ['deeply nested JSON', 'POST /v1/users', { body: `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}` }, { code: 'ValidationError', status: 400 }, 'CreateUser'],
       ['a body of another type', 'POST /v1/users', { body: '{"userName":"x"}', headers: { 'content-type': 'text/plain' } }, { code: 'UnsupportedMediaType', status: 415 }, 'CreateUser'],
       ['a form as its body', 'POST /v1/users', { body: 'userName=x', headers: { 'content-type': 'application/x-www-form-urlencoded' } }, { code: 'UnsupportedMediaType', status: 415 }, 'CreateUser'],
-      ['a member that is not served yet', 'POST /v1/sessions/assume-role', { body: '{"roleArn":"arn:aws:iam::123456789012:role/x","roleSessionName":"xy","sourceIdentity":"alice"}' }, { code: 'UnsupportedParameter', status: 400, message: /^The parameter sourceIdentity is not supported yet\./ }, 'AssumeRole'],
+      ['a member that is not served yet', 'POST /v1/simulations/custom-policy', { body: '{"resourceHandlingOption":"EC2-VPC"}' }, { code: 'UnsupportedParameter', status: 400, message: /^The parameter resourceHandlingOption is not supported yet\./ }, 'SimulateCustomPolicy'],
       ['a name that does not exist', 'GET /v1/users/nobody', {}, { code: 'NoSuchEntity', status: 404, message: 'The user with name nobody cannot be found.' }, 'GetUser'],
       ['a slash in a name', 'GET /v1/users/a%2Fb', {}, { code: 'ValidationError', status: 400 }, 'GetUser'],
       ['half a surrogate pair', 'POST /v1/users', { body: '{"userName":"\\ud800"}' }, { code: 'ValidationError', status: 400 }, 'CreateUser'],

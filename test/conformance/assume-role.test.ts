@@ -3,7 +3,7 @@ import { AssumeRoleCommand, GetCallerIdentityCommand, type AssumeRoleCommandInpu
 
 import { TestApp, type Keys } from '../support/app.js';
 import { call, effectOf, expectRefused, type Called, type Effect, type Input } from '../support/calls.js';
-import { allows, keysOf, trusts, World, type Document, type Role, type User } from '../support/world.js';
+import { allows, allowsUnder, keysOf, trusts, World, type Document, type Role, type User } from '../support/world.js';
 
 interface SessionRow {
   readonly session_id: string;
@@ -198,6 +198,15 @@ describe('AssumeRole', () => {
       expectRefused(await assume(caller, { arn }), { code: 'ValidationError', status: 400, message }, 'AssumeRole');
     });
 
+    it('for a context assertion, because no context provider is known, and not for an empty list of them', async () => {
+      const ProvidedContexts = [{ ProviderArn: 'arn:aws:iam::aws:contextProvider/IdentityCenter', ContextAssertion: 'assertion' }];
+      const message = 'The context assertion cannot be verified: no context provider is known.';
+      const effect = await assume(caller, role, { ProvidedContexts });
+      expectRefused(effect, { code: 'InvalidContextAssertion', status: 400, message }, 'AssumeRole');
+      expect(effect.events[0]!.text).not.toContain('"assertion"');
+      expect((await assume(caller, role, { ProvidedContexts: [] })).result.code).toBeUndefined();
+    });
+
     it('for a bad session name before the ARN is looked at', async () => {
       const message = "1 validation error detected: Value 'Session1:2' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*";
       expectRefused(await assume(caller, { arn: 'nothing-valid-in-here' }, { RoleSessionName: 'Session1:2' }), { code: 'ValidationError', status: 400, message }, 'AssumeRole');
@@ -219,21 +228,6 @@ describe('AssumeRole', () => {
       expectRefused(await assume(worker.keys, long, { DurationSeconds: 3601 }), { code: 'ValidationError', status: 400, message }, 'AssumeRole');
       expect((await assume(worker.keys, long, { DurationSeconds: 3600 })).result.code).toBeUndefined();
     });
-
-    const unserved: [string, Input][] = [
-      ['policy', { Policy: '{}' }],
-      ['policyArns', { PolicyArns: [{ arn: 'arn:aws:iam::aws:policy/ReadOnlyAccess' }] }],
-      ['tags', { Tags: [{ Key: 'a', Value: 'b' }] }],
-      ['transitiveTagKeys', { TransitiveTagKeys: ['a'] }],
-      ['serialNumber', { SerialNumber: 'arn:aws:iam::123456789012:mfa/alice' }],
-      ['tokenCode', { TokenCode: '123456' }],
-      ['sourceIdentity', { SourceIdentity: 'alice' }],
-      ['providedContexts', { ProvidedContexts: [{ ProviderArn: 'arn:aws:iam::aws:contextProvider/IdentityCenter', ContextAssertion: 'xxxx' }] }],
-      ['minimumSessionTokenSize', { MinimumSessionTokenSize: 4096 }],
-    ];
-    it.each(unserved)('with the parameter %s, which is not served yet, instead of ignoring it', async (name, input) => {
-      expectRefused(await assume(caller, role, input), { code: 'UnsupportedParameter', status: 400, message: new RegExp(`^The parameter ${name} is not supported yet\\.`) }, 'AssumeRole');
-    });
   });
 
   describe('lasts', () => {
@@ -248,7 +242,7 @@ describe('AssumeRole', () => {
       const session = await assumed(caller, { RoleArn: role.arn, RoleSessionName: 'session', DurationSeconds });
       expect(session.expiration).toEqual(new Date(Date.UTC(2026, 10, 25, 10, 0, seconds)));
       const [row] = await app.sql<{ issued_at: Date; expires_at: Date }>('SELECT * FROM session WHERE access_key_id = $1', [session.accessKeyId]);
-      expect(row).toMatchObject({ issued_at: new Date('2026-11-25T10:00:00Z'), expires_at: session.expiration });
+      expect(row).toMatchObject({ issued_at: app.clock.now(), expires_at: session.expiration });
     });
   });
 
@@ -267,6 +261,18 @@ describe('AssumeRole', () => {
       const effect = await assume(caller, role, ExternalId === undefined ? {} : { ExternalId });
       if (allowed) expect(effect.result.code).toBeUndefined();
       else expectRefused(effect, { code: 'AccessDenied', status: 403, message: bare(caller.arn, role) }, 'AssumeRole');
+    });
+
+    it('that is no part of the session: later requests and the next role do not see it', async () => {
+      const condition = { Null: { 'sts:ExternalId': 'false' } };
+      const caller = await abroad.user(fresh('partner'), allows('sts:AssumeRole'));
+      const role = await home.role(fresh('vendor'), trusts(abroad.root.account, condition), { policy: allowsUnder(condition) });
+      const next = await home.role(fresh('next'), trusts(role.arn, condition));
+      const keys = await assumed(caller, { RoleArn: role.arn, RoleSessionName: 'session', ExternalId: 'ours' });
+      expect((await call(app, 'query', { operation: 'ListRoles', keys, input: {} })).code).toBe('AccessDenied');
+      const session = `arn:aws:sts::${home.root.account}:assumed-role/${role.name}/session`;
+      expectRefused(await assume(keys, next), { code: 'AccessDenied', status: 403, message: bare(session, next) }, 'AssumeRole');
+      expect((await assume(keys, next, { ExternalId: 'ours' })).result.code).toBeUndefined();
     });
 
     it('and a RoleSessionName that the trust policy demands', async () => {
@@ -340,6 +346,8 @@ describe('AssumeRole', () => {
         responseElements: {
           credentials: { accessKeyId: credentials['accessKeyId'], sessionToken: expect.stringMatching(/^sha256:[0-9a-f]{64}$/), expiration: 'Nov 25, 2026, 10:15:00 AM' },
           assumedRoleUser: { assumedRoleId: `${role.id}:session`, arn: `arn:aws:sts::${home.root.account}:assumed-role/${role.name}/session` },
+          sessionTokenSize: credentials['sessionToken']!.length,
+          sessionTokenUtilization: expect.any(Number),
         },
         requestID: expect.any(String),
         eventID: expect.any(String),

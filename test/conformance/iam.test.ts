@@ -155,9 +155,9 @@ describe('an unmodified IAM client, about users', () => {
     await refused(() => iam.send(new CreateUserCommand({ UserName: fresh(), Tags })), refusal);
   });
 
-  it('is refused a permissions boundary while there are no managed policies', async () => {
+  it('is refused a permissions boundary that does not exist', async () => {
     const of = (PermissionsBoundary: string): Promise<unknown> => iam.send(new CreateUserCommand({ UserName: fresh(), PermissionsBoundary }));
-    await refused(() => of('arn:aws:iam::aws:policy/ReadOnlyAccess'), { code: 'NoSuchEntity', status: 404, message: 'Scope ARN: arn:aws:iam::aws:policy/ReadOnlyAccess does not exist or is not attachable.' });
+    await refused(() => of('arn:aws:iam::aws:policy/None'), { code: 'NoSuchEntity', status: 404, message: 'Scope ARN: arn:aws:iam::aws:policy/None does not exist or is not attachable.' });
     await refused(() => of('not-an-arn-but-long-enough'), { code: 'InvalidInput', status: 400, message: 'ARN not-an-arn-but-long-enough is not valid.' });
   });
 

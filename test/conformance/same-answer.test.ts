@@ -1,3 +1,4 @@
+import { camelCase, markOf, shapeOf, type Contract } from '../../src/contract/operation.js';
 import { TestApp, type AuditEvent, type Keys } from '../support/app.js';
 import { call, effectOf, facesOf, operationOf, registry, withoutIds, type Called, type Effect, type Face, type Input } from '../support/calls.js';
 import { scenarios, type Scenario } from '../support/scenarios.js';
@@ -6,21 +7,30 @@ import { World } from '../support/world.js';
 type Prepared = { input: Input; caller?: Keys };
 
 /** An effect as it must be on every face: no ids, no secrets, no order that depends on them. */
-function comparable({ result, added, removed, events }: Effect<Called>): unknown {
+function comparable({ result, added, removed, events }: Effect<Called>, contract: Contract): unknown {
   return {
     code: result.code,
     status: result.status,
     message: withoutIds(result.message ?? ''),
-    output: withoutIds(JSON.stringify(result.output ?? null)),
+    output: withoutIds(JSON.stringify(common(result.output, contract))),
     added: added.map(withoutIds).sort(),
     removed: removed.map(withoutIds).sort(),
     events: events.map(ofEvent).sort(),
   };
 }
 
+/** An output without the members that only REST shows. */
+function common(output: unknown, { output: schema }: Contract): unknown {
+  const own = Object.entries(shapeOf(schema)).filter(([, member]) => markOf(member).restOnly === true).map(([name]) => camelCase(name));
+  return typeof output === 'object' && output !== null ? Object.fromEntries(Object.entries(output).filter(([name]) => !own.includes(name))) : null;
+}
+
 function ofEvent({ outcome, event_name, error_code, text }: AuditEvent): string {
   return `${event_name} ${outcome} ${String(error_code)} ${withoutIds(text)}`;
 }
+
+/** What issues a token that is nowhere kept: the event is all that is left of it. */
+const leavesOnlyItsEvent = ['GetWebIdentityToken'];
 
 describe('an operation answers the same on every face', () => {
   const apps = new Map<Face, TestApp>();
@@ -47,7 +57,8 @@ describe('an operation answers the same on every face', () => {
     const effects: Effect<Called>[] = [];
     for (const face of facesOf(operationOf(apps.get('rest')!, scenario.operation))) effects.push(await run(face, scenario, prepare));
     const [first, ...others] = effects;
-    for (const other of others) expect(comparable(other)).toEqual(comparable(first!));
+    const { contract } = operationOf(apps.get('rest')!, scenario.operation);
+    for (const other of others) expect(comparable(other, contract)).toEqual(comparable(first!, contract));
     return effects;
   }
 
@@ -58,7 +69,7 @@ describe('an operation answers the same on every face', () => {
         expected(events.length, scenario),
       );
       const { effect } = operationOf(apps.get('rest')!, scenario.operation).contract;
-      expect(added.length + removed.length > 0).toBe(scenario.expected === 'ok' && effect !== 'read');
+      expect(added.length + removed.length > 0).toBe(scenario.expected === 'ok' && effect !== 'read' && !leavesOnlyItsEvent.includes(scenario.operation));
     }
   });
 
@@ -69,7 +80,9 @@ describe('an operation answers the same on every face', () => {
   }
 
   /** Operations that admit any caller, or judge it themselves. */
-  const open = ['AssumeRole', 'GetCallerIdentity'];
+  const open = ['AssumeRole', 'AssumeRoot', 'GetCallerIdentity', 'GetScopedCredentials', 'GetSessionToken', 'GetWebIdentityToken'];
+  /** Operations that never succeed, and say so. */
+  const never = ['GetDelegatedAccessToken'];
   const permitted = [...new Map(scenarios.filter((scenario) => scenario.expected === 'ok' && !open.includes(scenario.operation)).reverse().map((scenario) => [scenario.operation, scenario])).values()];
 
   it.each(permitted)('$operation is refused to a user whom no policy allows it', async (scenario) => {
@@ -84,14 +97,16 @@ describe('an operation answers the same on every face', () => {
   it('has a scenario that succeeds for every operation, and one that is refused', () => {
     const names = registry(apps.get('rest')!).map(({ name }) => name).sort();
     const with_ = (wanted: (scenario: Scenario) => boolean): string[] => [...new Set(scenarios.filter(wanted).map(({ operation }) => operation))].sort();
-    expect(with_(({ expected: code }) => code === 'ok')).toEqual(names);
+    expect(with_(({ expected: code }) => code === 'ok')).toEqual(names.filter((name) => !never.includes(name)));
     expect(registry(apps.get('rest')!).filter(({ contract }) => 'caller' in contract.access).map(({ name }) => name).sort()).toEqual(open);
     const listsOnly = ['GetCallerIdentity', 'ListRoles'];
     expect(with_(({ expected: code }) => code !== 'ok')).toEqual(names.filter((name) => !listsOnly.includes(name)));
   });
 
   it('has a scenario for every refusal an operation documents, but those that take a race or that many entities', () => {
-    const rare = new Set(['ConcurrentModification', 'CreateUser LimitExceeded', 'CreateRole NoSuchEntity']);
+    // Only REST can ask for a least duration; other sessions cannot come to that.
+    const restOnly = ['AssumeRole', 'AssumeRoot', 'GetFederationToken', 'GetSessionToken'].map((name) => `${name} InsufficientSessionLifetime`);
+    const rare = new Set([...restOnly, 'ConcurrentModification', 'CreateInstanceProfile LimitExceeded', 'CreateUser LimitExceeded', 'CreateGroup LimitExceeded']);
     const missing = registry(apps.get('rest')!).flatMap(({ name, contract }) =>
       contract.errors
         .filter((code) => !rare.has(code) && !rare.has(`${name} ${code}`) && code !== 'AccessDenied')

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 import { AssumeRoleCommand, GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 
 import { TestApp, type Keys } from '../support/app.js';
@@ -21,23 +23,34 @@ interface Target {
   readonly roleName: string;
   readonly userArn: string;
   readonly roleArn: string;
+  readonly groupName: string;
   readonly policyName: string;
   readonly policyArn: string;
+  readonly profileName: string;
   readonly accessKeyId: string;
   readonly sessionKeyId: string;
+  readonly sessionId: string;
+  readonly tokenSha256: string;
   readonly decisionId: string;
   readonly encodedMessage: string;
 }
 
+const AUDIT_TASK = { arn: 'arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials' };
 const everything = allows(['iam:*', 'sts:*', 'stint:*']);
 const trustsEc2 = JSON.stringify(trusts({ Service: 'ec2.amazonaws.com' }));
-const policyOf = (name: 'UserName' | 'RoleName') => (at: Target): Input => ({ [name]: name === 'UserName' ? at.userName : at.roleName, PolicyName: 'own' });
+const policyOf = (name: 'UserName' | 'RoleName' | 'GroupName') => (at: Target): Input => ({ [name]: { UserName: at.userName, RoleName: at.roleName, GroupName: at.groupName }[name], PolicyName: 'own' });
 const with_ = (aim: (at: Target) => Input, more: Input) => (at: Target): Input => ({ ...aim(at), ...more });
 const user = (at: Target): Input => ({ UserName: at.userName });
 const role = (at: Target): Input => ({ RoleName: at.roleName });
+const group = (at: Target): Input => ({ GroupName: at.groupName });
+const membership = (at: Target): Input => ({ ...group(at), ...user(at) });
+/** A policy of the victim as the boundary of an entity of the victim, or a shipped one. */
+const boundary = (owner: (at: Target) => Input): ((at: Target) => Input)[] => [(at) => ({ ...owner(at), PermissionsBoundary: at.policyArn }), with_(owner, { PermissionsBoundary: 'arn:aws:iam::aws:policy/AdministratorAccess' })];
+const mine = { Tags: [{ Key: 'mine', Value: '' }] };
 const key = (at: Target): Input => ({ AccessKeyId: at.accessKeyId });
 const userKey = (at: Target): Input => ({ ...user(at), ...key(at) });
 const policy = (at: Target): Input => ({ PolicyArn: at.policyArn });
+const profile = (at: Target): Input => ({ InstanceProfileName: at.profileName });
 const version = with_(policy, { VersionId: 'v1' });
 /** A policy of the victim on an entity of the victim, or a shipped one on it. */
 const attachment = (owner: (at: Target) => Input): ((at: Target) => Input)[] => [(at) => ({ ...owner(at), ...policy(at) }), with_(owner, { PolicyArn: 'arn:aws:iam::aws:policy/AdministratorAccess' })];
@@ -45,8 +58,32 @@ const document = { PolicyDocument: JSON.stringify(everything) };
 
 /** How each operation is aimed at another account; an operation may be aimed at it in several ways. */
 const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
+  AddRoleToInstanceProfile: [(at) => ({ ...profile(at), ...role(at) })],
+  CreateInstanceProfile: [profile],
+  DeleteInstanceProfile: [profile],
+  GetInstanceProfile: [profile],
+  ListInstanceProfileTags: [profile],
+  ListInstanceProfiles: [() => ({}), () => ({ PathPrefix: '/victim/' })],
+  ListInstanceProfilesForRole: [role],
+  RemoveRoleFromInstanceProfile: [(at) => ({ ...profile(at), ...role(at) })],
+  TagInstanceProfile: [with_(profile, { Tags: [{ Key: 'mine', Value: '' }] })],
+  UntagInstanceProfile: [with_(profile, { TagKeys: ['victim'] })],
   AttachRolePolicy: attachment(role),
   AttachUserPolicy: attachment(user),
+  AssumeRoot: [(at) => ({ TargetPrincipal: at.account, TaskPolicyArn: AUDIT_TASK })],
+  DisableOutboundWebIdentityFederation: [() => ({})],
+  EnableOutboundWebIdentityFederation: [() => ({})],
+  GetDelegatedAccessToken: [() => ({ TradeInToken: 'token' })],
+  GetFederationToken: [() => ({ Name: 'stranger' })],
+  GetOutboundWebIdentityFederationInfo: [() => ({})],
+  GetScopedCredentials: [() => ({ DurationSeconds: 900 })],
+  GetSession: [(at) => ({ SessionId: at.sessionId })],
+  GetSessionToken: [() => ({})],
+  GetWebIdentityToken: [() => ({ Audience: ['a'], SigningAlgorithm: 'ES384' })],
+  ListSessions: [() => ({}), (at) => ({ RootSessionId: at.sessionId })],
+  RevokeSession: [(at) => ({ SessionId: at.sessionId })],
+  RevokeSessions: [(at) => ({ RoleArn: at.roleArn }), (at) => ({ PrincipalArn: at.userArn }), (at) => ({ RootSessionId: at.sessionId })],
+  WhoIs: [(at) => ({ AccessKeyId: at.sessionKeyId }), (at) => ({ AccessKeyId: at.accessKeyId }), (at) => ({ TokenSha256: at.tokenSha256 })],
   AssumeRole: [(at) => ({ RoleArn: at.roleArn, RoleSessionName: 'stranger' })],
   CreateAccessKey: [user],
   CreateAccount: [(at) => ({ AccountName: 'mine', AccountId: at.account })],
@@ -96,13 +133,52 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
   TagPolicy: [with_(policy, { Tags: [{ Key: 'mine', Value: '' }] })],
   UntagPolicy: [with_(policy, { TagKeys: ['victim'] })],
   UpdateAccessKey: [with_(userKey, { Status: 'Inactive' }), with_(key, { Status: 'Inactive' })],
+  AddUserToGroup: [membership],
+  AttachGroupPolicy: attachment(group),
+  CreateGroup: [group],
+  DeleteGroup: [group],
+  DeleteGroupPolicy: [policyOf('GroupName')],
+  DeleteRolePermissionsBoundary: [role],
+  DeleteUserPermissionsBoundary: [user],
+  DetachGroupPolicy: attachment(group),
+  GetGroup: [group],
+  GetGroupPolicy: [policyOf('GroupName')],
+  ListAttachedGroupPolicies: [group],
+  ListGroupPolicies: [group],
+  ListGroups: [() => ({}), () => ({ PathPrefix: '/victim/' })],
+  ListGroupsForUser: [user],
+  ListRoleTags: [role],
+  ListUserTags: [user],
+  PutGroupPolicy: [with_(policyOf('GroupName'), document)],
+  PutRolePermissionsBoundary: boundary(role),
+  PutUserPermissionsBoundary: boundary(user),
+  RemoveUserFromGroup: [membership],
+  TagRole: [with_(role, mine)],
+  TagUser: [with_(user, mine)],
+  UntagRole: [with_(role, { TagKeys: ['victim'] })],
+  UntagUser: [with_(user, { TagKeys: ['victim'] })],
+  UpdateGroup: [with_(group, { NewPath: '/mine/' })],
+  UpdateRole: [with_(role, { MaxSessionDuration: 7200 })],
+  UpdateRoleDescription: [with_(role, { Description: 'mine' })],
+  UpdateUser: [with_(user, { NewPath: '/mine/' })],
   UpdateAssumeRolePolicy: [with_(role, { PolicyDocument: trustsEc2 })],
 };
 
 /** Operations that make something of their own account, and so succeed whatever the name. */
-const making = ['CreatePolicy', 'CreateRole', 'CreateUser'];
+const making = ['CreateGroup', 'CreateInstanceProfile', 'CreatePolicy', 'CreateRole', 'CreateUser'];
 /** Operations that answer about the caller's own account. */
-const own = ['GetContextKeysForCustomPolicy', 'GetCallerIdentity', 'ListAuditEvents', 'ListPolicies', 'ListRoles', 'ListUsers'];
+const own = ['GetContextKeysForCustomPolicy', 'GetCallerIdentity', 'ListAuditEvents', 'ListGroups', 'ListInstanceProfiles', 'ListPolicies', 'ListRoles', 'ListSessions', 'ListUsers'];
+/** Operations on the caller himself or his account: there is no name by which to aim at anybody else. */
+const nameless = [
+  'DisableOutboundWebIdentityFederation',
+  'EnableOutboundWebIdentityFederation',
+  'GetDelegatedAccessToken',
+  'GetFederationToken',
+  'GetOutboundWebIdentityFederationInfo',
+  'GetScopedCredentials',
+  'GetSessionToken',
+  'GetWebIdentityToken',
+];
 
 /** First what a stranger sees of his own account, while it is still bare; last what leaves something there. */
 const order = Object.keys(aims).sort((a, b) => rank(a) - rank(b));
@@ -116,10 +192,14 @@ const ghost: Target = {
   roleName: 'ghost-role',
   userArn: 'arn:aws:iam::000000000001:user/victim/ghost',
   roleArn: 'arn:aws:iam::000000000001:role/victim/ghost-role',
+  groupName: 'ghost-group',
   policyName: 'ghost-policy',
   policyArn: 'arn:aws:iam::000000000001:policy/victim/ghost-policy',
+  profileName: 'ghost-profile',
   accessKeyId: 'AKIAGHOSTGHOSTGHOST2',
   sessionKeyId: 'ASIAGHOSTGHOSTGHOST2',
+  sessionId: '00000000-0000-4000-8000-000000000002',
+  tokenSha256: '0'.repeat(64),
   decisionId: '00000000-0000-4000-8000-000000000001',
   encodedMessage: Buffer.alloc(300, 1).toString('base64'),
 };
@@ -152,6 +232,12 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
     const session = await world.session(alice, deploy);
     const policyArn = await world.policy('victim-policy', everything, { path: '/victim/', tags: [{ Key: 'victim', Value: 'secret-of-the-victim' }] });
     await call(app, 'query', { operation: 'AttachUserPolicy', keys: world.root, input: { UserName: alice.name, PolicyArn: policyArn } });
+    for (const [operation, input] of [['CreateGroup', { Path: '/victim/' }], ['AddUserToGroup', { UserName: alice.name }], ['PutGroupPolicy', { PolicyName: 'own', ...document }], ['AttachGroupPolicy', { PolicyArn: policyArn }]] as const) {
+      await call(app, 'query', { operation, keys: world.root, input: { GroupName: 'victim-group', ...input } });
+    }
+    await call(app, 'query', { operation: 'PutUserPermissionsBoundary', keys: world.root, input: { UserName: alice.name, PermissionsBoundary: policyArn } });
+    await call(app, 'query', { operation: 'CreateInstanceProfile', keys: world.root, input: { InstanceProfileName: 'victim-profile', Path: '/victim/', Tags: [{ Key: 'victim', Value: 'secret-of-the-victim' }] } });
+    await call(app, 'query', { operation: 'AddRoleToInstanceProfile', keys: world.root, input: { InstanceProfileName: 'victim-profile', RoleName: 'victim-deploy' } });
     victim = { world, user: alice, role: deploy, session, policy: policyArn };
     target = {
       account: world.root.account,
@@ -159,10 +245,14 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
       roleName: deploy.name,
       userArn: alice.arn,
       roleArn: deploy.arn,
+      groupName: 'victim-group',
       policyName: 'victim-policy',
       policyArn,
+      profileName: 'victim-profile',
       accessKeyId: alice.accessKeyId,
       sessionKeyId: session.accessKeyId,
+      sessionId: (await app.sql<{ session_id: string }>('SELECT session_id FROM session WHERE access_key_id = $1', [session.accessKeyId]))[0]?.session_id ?? '',
+      tokenSha256: createHash('sha256').update(session.sessionToken ?? '').digest('hex'),
       ...decisionIn(await call(app, 'query', { operation: 'ListUsers', keys: await world.user('victim-bob'), input: {} })),
     };
     for (const stranger of names) strangers.set(stranger, await aStranger(home, stranger));
@@ -182,7 +272,7 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
   /** What nobody outside may learn; what the stranger named himself is no news to him. */
   function secrets(input: Input): string[] {
     const { world, user: alice, role: deploy, session } = victim;
-    const all = [world.root.account, alice.name, alice.id, deploy.name, deploy.id, victim.policy, 'secret-of-the-victim', session.sessionToken!];
+    const all = [world.root.account, 'victim-group', alice.name, alice.id, deploy.name, deploy.id, victim.policy, 'secret-of-the-victim', session.sessionToken!];
     const keys = [world.root, alice, session].flatMap(({ accessKeyId, secretAccessKey }) => [accessKeyId, secretAccessKey]);
     return [...all, ...keys].filter((secret) => !JSON.stringify(input).includes(secret));
   }
@@ -216,11 +306,12 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
             expect(result.code).toBeUndefined();
             continue;
           }
+          if (nameless.includes(operation)) continue;
           const asIfAbsent = await call(app, face, { operation, keys: stranger.keys, input: aim(ghost) });
           const callerId = stranger.world.root.account;
           // A role session has no keys of its own, and is told so before anything is looked for.
-          const needsName = name.startsWith('role session') && 'AccessKeyId' in input && !('UserName' in input);
-          expect(result.code).toMatch(needsName ? /^(ValidationError|AccessDenied)$/ : /^(NoSuchEntity|AccessDenied|InvalidInput|InvalidAuthorizationMessageException)$/);
+          const needsName = operation !== 'WhoIs' && name.startsWith('role session') && 'AccessKeyId' in input && !('UserName' in input);
+          expect(result.code).toMatch(needsName ? /^(ValidationError|AccessDenied)$/ : /^(NoSuchEntity|AccessDenied|InvalidInput|InvalidAuthorizationMessageException|ValidationError)$/);
           expect(comparable(result, { named: target, callerId })).toEqual(comparable(asIfAbsent, { named: ghost, callerId }));
         }
       }

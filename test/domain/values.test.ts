@@ -2,7 +2,7 @@ import { format, inspect } from 'node:util';
 import fc from 'fast-check';
 import { accountId, assumedRoleArn, iamArn, isAccountId, parseArn, rootArn } from '../../src/domain/arn.js';
 import * as ids from '../../src/domain/ids.js';
-import { callerArn, callerUserId, principalArn, principalId, type Caller } from '../../src/domain/principal.js';
+import { callerArn, callerUserId, policyOwnerId, principalArn, principalId, type Caller, type SessionFacts } from '../../src/domain/principal.js';
 import { Secret, sameSecret } from '../../src/domain/secret.js';
 
 const random = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
@@ -132,27 +132,34 @@ describe('a secret', () => {
 
 describe('a caller', () => {
   const account = accountId('123456789012');
-  const session = {
-    sessionId: 'a', rootSessionId: 'a', issuedAt: new Date('2026-01-01T00:00:00Z'), expiresAt: new Date('2026-01-01T01:00:00Z'),
+  const issuedAt = new Date('2026-01-01T00:00:00Z');
+  const session: SessionFacts = {
+    sessionId: 'a', origin: 'AssumeRole', issuedAt, expiresAt: new Date('2026-01-01T01:00:00Z'), chain: [{ sessionId: 'a', principalId: 'AROAX', issuedAt }],
+    startedBy: 'AIDAX', tags: [], transitiveTagKeys: [], scopedDown: [],
   };
-  const rows: [caller: Caller, ...shown: string[]][] = [
+  const user = { kind: 'user', account, accessKeyId: 'AKIA', userId: 'AIDAX', userName: 'alice', path: '/team/' } as const;
+  const root = { kind: 'root', account, accessKeyId: 'AKIA' } as const;
+  const guest = { kind: 'federated-user', account, accessKeyId: 'ASIA', name: 'guest', session: { ...session, origin: 'GetFederationToken' } } as const;
+  const ofUser = { arn: 'arn:aws:iam::123456789012:user/team/alice', principal: 'arn:aws:iam::123456789012:user/team/alice', userId: 'AIDAX', id: 'AIDAX', policiesOf: 'AIDAX' };
+  const ofRoot = { arn: 'arn:aws:iam::123456789012:root', principal: 'arn:aws:iam::123456789012:root', userId: '123456789012', id: '123456789012', policiesOf: '123456789012' };
+  const ofGuest = { arn: 'arn:aws:sts::123456789012:federated-user/guest', principal: 'arn:aws:sts::123456789012:federated-user/guest', userId: '123456789012:guest', id: '123456789012:guest' };
+  const rows: [what: string, caller: Caller, shown: typeof ofUser][] = [
+    ['root', root, ofRoot],
+    ['root in a session', { ...root, accessKeyId: 'ASIA', session: { ...session, origin: 'GetSessionToken' } }, ofRoot],
+    ['root borrowed by somebody', { ...root, accessKeyId: 'ASIA', session: { ...session, origin: 'AssumeRoot' } }, ofRoot],
+    ['a user', user, ofUser],
+    ['a user in a session', { ...user, accessKeyId: 'ASIA', session: { ...session, origin: 'GetSessionToken', mfaAt: issuedAt } }, ofUser],
+    ['a user of the path /', { ...user, path: '/' }, { ...ofUser, arn: 'arn:aws:iam::123456789012:user/alice', principal: 'arn:aws:iam::123456789012:user/alice' }],
     [
-      { kind: 'root', account, accessKeyId: 'AKIA' },
-      'arn:aws:iam::123456789012:root', 'arn:aws:iam::123456789012:root', '123456789012', '123456789012',
-    ],
-    [
-      { kind: 'user', account, accessKeyId: 'AKIA', userId: 'AIDAX', userName: 'alice', path: '/team/' },
-      'arn:aws:iam::123456789012:user/team/alice', 'arn:aws:iam::123456789012:user/team/alice', 'AIDAX', 'AIDAX',
-    ],
-    [
+      'a role session',
       { kind: 'assumed-role', account, accessKeyId: 'ASIA', roleId: 'AROAX', roleName: 'deploy', rolePath: '/ci/', sessionName: 's1', session },
-      'arn:aws:sts::123456789012:assumed-role/deploy/s1', 'arn:aws:iam::123456789012:role/ci/deploy', 'AROAX:s1', 'AROAX',
+      { arn: 'arn:aws:sts::123456789012:assumed-role/deploy/s1', principal: 'arn:aws:iam::123456789012:role/ci/deploy', userId: 'AROAX:s1', id: 'AROAX', policiesOf: 'AROAX' },
     ],
+    ['a federated user', { ...guest, by: { userId: 'AIDAX', userName: 'alice', path: '/team/' } }, { ...ofGuest, policiesOf: 'AIDAX' }],
+    ['somebody whom root federated', guest, { ...ofGuest, policiesOf: '123456789012' }],
   ];
 
-  const cases = rows.map(([caller, ...shown]) => ({ caller, shown }));
-
-  it.each(cases)('of kind $caller.kind has the ARNs and ids that AWS shows', ({ caller, shown }) => {
-    expect([callerArn(caller), principalArn(caller), callerUserId(caller), principalId(caller)]).toEqual(shown);
+  it.each(rows)('who is %s has the ARNs and ids that AWS shows, and the policies of whoever lent them', (_, caller, shown) => {
+    expect({ arn: callerArn(caller), principal: principalArn(caller), userId: callerUserId(caller), id: principalId(caller), policiesOf: policyOwnerId(caller) }).toEqual(shown);
   });
 });

@@ -16,7 +16,11 @@ describe('a call whose target is not the one that was judged', () => {
   afterAll(() => app.close());
 
   /** Makes an entity behind the server's back, so that what it remembers of the name is wrong. */
-  async function appears(kind: 'user' | 'role', name: string): Promise<void> {
+  async function appears(kind: 'user' | 'role' | 'group', name: string): Promise<void> {
+    if (kind === 'group') {
+      await app.sql(`INSERT INTO iam_group (group_id, account_id, group_name, name_key, path, created_at) VALUES ($1, $2, $3, $3, '/admin/', now())`, [`AGPA${name.toUpperCase().padEnd(17, 'X')}`, app.root.account, name]);
+      return;
+    }
     if (kind === 'user') {
       await app.sql(
         `INSERT INTO iam_user (user_id, account_id, user_name, name_key, path, tags, created_at) VALUES ($1, $2, $3, $3, '/admin/', '[]', now())`,
@@ -31,8 +35,8 @@ describe('a call whose target is not the one that was judged', () => {
     );
   }
 
-  const about = (kind: 'user' | 'role', name: string): Input => (kind === 'user' ? { UserName: name } : { RoleName: name });
-  const cases: readonly (readonly [string, 'user' | 'role', Input])[] = [
+  const about = (kind: 'user' | 'role' | 'group', name: string): Input => ({ [{ user: 'UserName', role: 'RoleName', group: 'GroupName' }[kind]]: name });
+  const cases: readonly (readonly [string, 'user' | 'role' | 'group', Input])[] = [
     ['CreateAccessKey', 'user', {}],
     ['PutUserPolicy', 'user', { PolicyName: 'p', PolicyDocument: JSON.stringify(allows('*')) }],
     ['DeleteUser', 'user', {}],
@@ -42,6 +46,16 @@ describe('a call whose target is not the one that was judged', () => {
     ['PutRolePolicy', 'role', { PolicyName: 'p', PolicyDocument: JSON.stringify(allows('*')) }],
     ['DeleteRole', 'role', {}],
     ['GetRole', 'role', {}],
+    ['UpdateUser', 'user', { NewPath: '/' }],
+    ['TagUser', 'user', { Tags: [{ Key: 'a', Value: 'b' }] }],
+    ['PutUserPermissionsBoundary', 'user', { PermissionsBoundary: 'arn:aws:iam::aws:policy/ReadOnlyAccess' }],
+    ['UpdateRole', 'role', {}],
+    ['DeleteRolePermissionsBoundary', 'role', {}],
+    ['GetGroup', 'group', {}],
+    ['DeleteGroup', 'group', {}],
+    ['UpdateGroup', 'group', { NewPath: '/' }],
+    ['PutGroupPolicy', 'group', { PolicyName: 'p', PolicyDocument: JSON.stringify(allows('*')) }],
+    ['AddUserToGroup', 'group', { UserName: 'mallory-AddUserToGroup' }],
   ];
 
   it.each(cases)('is judged again: %s', async (operation, kind, more) => {
@@ -71,6 +85,18 @@ describe('a call whose target is not the one that was judged', () => {
     await app.sql(`UPDATE managed_policy SET tags = '[{"Key": "team", "Value": "b"}]' WHERE policy_name = $1`, [`p-${operation}`]);
     const effect = await effectOf(app, () => call(app, 'query', { operation, keys: mallory, input: { PolicyArn, ...more } }));
     expectRefused(effect, { code: 'AccessDenied', status: 403 }, operation);
+  });
+
+  it('is judged again where it has another boundary now', async () => {
+    const [bound, free] = ['ReadOnlyAccess', 'AdministratorAccess'].map((name) => `arn:aws:iam::aws:policy/${name}`);
+    await world.user('bounded');
+    await call(app, 'query', { operation: 'PutUserPermissionsBoundary', keys: app.root, input: { UserName: 'bounded', PermissionsBoundary: bound } });
+    const delegate = await world.user('delegate', { Version: '2012-10-17', Statement: { Effect: 'Allow', Action: 'iam:PutUserPolicy', Resource: '*', Condition: { StringEquals: { 'iam:PermissionsBoundary': bound } } } });
+    const asked = { operation: 'PutUserPolicy', keys: delegate, input: { UserName: 'bounded', PolicyName: 'p', PolicyDocument: JSON.stringify(allows('*')) } };
+    expect((await call(app, 'query', asked)).code).toBeUndefined();
+    await app.sql('UPDATE iam_user SET boundary_arn = $1 WHERE user_name = $2', [free, 'bounded']);
+    const effect = await effectOf(app, () => call(app, 'query', asked));
+    expectRefused(effect, { code: 'AccessDenied', status: 403 }, 'PutUserPolicy');
   });
 
   it('is found where it may be: a user that another node has just made', async () => {

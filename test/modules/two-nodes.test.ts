@@ -88,6 +88,61 @@ const cases: [what: string, prepare: (name: string) => Promise<Case>][] = [
       ],
     };
   }],
+  ['the policies of a group that the user comes into and leaves', async (name) => {
+    const user = await world.user(name);
+    const member = { GroupName: name, UserName: name };
+    const PolicyArn = await world.policy(name, allows('iam:*'));
+    return {
+      ask: listUsers(user),
+      answers: ['AccessDenied', 'AccessDenied', 'AccessDenied', 'ok', 'AccessDenied', 'ok', 'AccessDenied', 'ok', 'AccessDenied'],
+      changes: [
+        () => change('CreateGroup', { GroupName: name }),
+        () => change('PutGroupPolicy', { GroupName: name, PolicyName: 'p', ...document(allows('iam:*')) }),
+        () => change('AddUserToGroup', member),
+        () => change('RemoveUserFromGroup', member),
+        () => change('AddUserToGroup', member),
+        () => change('DeleteGroupPolicy', { GroupName: name, PolicyName: 'p' }),
+        () => change('AttachGroupPolicy', { GroupName: name, PolicyArn }),
+        () => change('DetachGroupPolicy', { GroupName: name, PolicyArn }),
+      ],
+    };
+  }],
+  ['the boundary of a user that is put, has another version in force, and is taken away', async (name) => {
+    const user = await world.user(name, allows('iam:*'));
+    const PermissionsBoundary = await world.policy(name, allows('iam:*'));
+    return {
+      ask: listUsers(user),
+      answers: ['ok', 'ok', 'AccessDenied', 'ok'],
+      changes: [
+        () => change('PutUserPermissionsBoundary', { UserName: name, PermissionsBoundary }),
+        () => change('CreatePolicyVersion', { PolicyArn: PermissionsBoundary, ...document(allows('sts:*')), SetAsDefault: 'true' }),
+        () => change('DeleteUserPermissionsBoundary', { UserName: name }),
+      ],
+    };
+  }],
+  ['the boundary of a role whose session goes on', async (name) => {
+    const { session } = await userAndRole(name, { policy: allows('iam:*') });
+    const PermissionsBoundary = await world.policy(name, allows('sts:*'));
+    return { ask: listUsers(session), answers: ['ok', 'AccessDenied', 'ok'], changes: [() => change('PutRolePermissionsBoundary', { RoleName: name, PermissionsBoundary }), () => change('DeleteRolePermissionsBoundary', { RoleName: name })] };
+  }],
+  ['the tags of a user', async (name) => {
+    const user = await world.user(name, { Version: '2012-10-17', Statement: { Effect: 'Allow', Action: 'iam:*', Resource: '*', Condition: { StringEquals: { 'aws:PrincipalTag/team': 'a' } } } });
+    return { ask: listUsers(user), answers: ['AccessDenied', 'ok', 'AccessDenied'], changes: [() => change('TagUser', { UserName: name, 'Tags.member.1.Key': 'Team', 'Tags.member.1.Value': 'a' }), () => change('UntagUser', { UserName: name, 'TagKeys.member.1': 'team' })] };
+  }],
+  ['a name that passes from one user to another', async (name) => {
+    const keys = await world.user(`${name}-asks`, allows('iam:GetUser', `arn:aws:iam::${a.root.account}:user/seen/*`));
+    await world.user(name, undefined, '/seen/');
+    const ask = async (node: TestApp): Promise<string> => outcome(await node.query(keys, { ...IAM, Action: 'GetUser', UserName: name }));
+    return {
+      ask,
+      answers: ['ok', 'AccessDenied', 'AccessDenied', 'ok'],
+      changes: [
+        () => change('UpdateUser', { UserName: name, NewUserName: `${name}-old` }),
+        () => change('CreateUser', { UserName: name }),
+        () => change('UpdateUser', { UserName: name, NewPath: '/seen/' }),
+      ],
+    };
+  }],
   ['the policy of a role whose session goes on', async (name) => {
     const { session } = await userAndRole(name);
     return { ask: listUsers(session), answers: ['AccessDenied', 'ok', 'AccessDenied'], changes: [() => change('PutRolePolicy', { RoleName: name, PolicyName: 'p', ...document(allows('iam:*')) }), () => change('DeleteRolePolicy', { RoleName: name, PolicyName: 'p' })] };

@@ -57,6 +57,8 @@ export const NOW = new Date('2026-11-25T10:00:00.500Z');
 
 /** A whole Stint on a database of its own, with its clock and randomness held still. */
 export class TestApp {
+  // No two nodes of one database draw the same ids.
+  private static booted = 0;
   private readonly clients: { destroy(): void }[] = [];
   readonly lines: string[] = [];
 
@@ -69,20 +71,24 @@ export class TestApp {
     private readonly owner: boolean,
   ) {}
 
-  /** Boots. `beside` adds a second node on the same database. */
-  static async boot(options: { env?: Record<string, string>; beside?: TestApp } = {}): Promise<TestApp> {
+  /**
+   * Boots. `beside` adds another node on the same database; it may have a clock of its own, and reach the database
+   * through something in between (`databaseUrl`).
+   */
+  static async boot(options: { env?: Record<string, string>; beside?: TestApp; clock?: FixedClock; databaseUrl?: string } = {}): Promise<TestApp> {
     const database = options.beside?.database ?? (await scratchDatabase());
-    const clock = options.beside?.clock ?? new FixedClock(NOW);
+    const clock = options.clock ?? options.beside?.clock ?? new FixedClock(NOW);
     const lines: string[] = [];
+    TestApp.booted += 1;
     let rootKey: Bootstrapped | undefined;
     const running = await start(loadConfig({ STINT_PORT: '0', DATABASE_URL: 'postgres://unused', STINT_MASTER_KEY: MASTER_KEY, STINT_DATABASE_POOL_SIZE: '6', ...options.env }), {
-      databaseUrl: database.url,
+      databaseUrl: options.databaseUrl ?? database.url,
       masterKey: MasterKey.parse(MASTER_KEY),
       keepRootKey: (key) => {
         rootKey = key;
       },
       clock,
-      random: new SeededRandom(options.beside === undefined ? 'first' : database.url),
+      random: new SeededRandom(options.beside === undefined ? 'first' : `${database.url}/${String(TestApp.booted)}`),
       log: openLog('debug', { write: (line) => void lines.push(line) }),
     });
     const connection = new Client({ connectionString: database.url });
@@ -173,10 +179,10 @@ export class TestApp {
 
   /** Every row of every table but the audit log and last-used stamps, for "nothing was written". */
   async contents(): Promise<unknown> {
-    const tables = ['account', 'iam_user', 'access_key', 'role', 'inline_policy', 'managed_policy', 'policy_version', 'policy_attachment', 'session'];
+    const tables = ['account', 'iam_user', 'access_key', 'role', 'instance_profile', 'iam_group', 'group_member', 'inline_policy', 'managed_policy', 'policy_version', 'policy_attachment', 'session', 'session_revocation', 'issued_answer', 'issuer', 'issuer_key'];
     const contents: Record<string, unknown> = {};
     for (const table of tables) {
-      contents[table] = await this.sql(`SELECT to_jsonb(t) - 'last_used_at' - 'last_used_service' - 'last_used_region' AS row FROM ${table} t ORDER BY 1`);
+      contents[table] = await this.sql(`SELECT to_jsonb(t) - 'last_used_at' - 'last_used_service' - 'last_used_region' - 'sealed' - 'txid' AS row FROM ${table} t ORDER BY 1`);
     }
     return contents;
   }

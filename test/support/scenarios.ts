@@ -1,6 +1,9 @@
 import type { ErrorCode } from '../../src/domain/errors.js';
 import type { Keys } from './app.js';
 import { call, decisionIn, type Decided, type Input } from './calls.js';
+import { groupScenarios } from './group-scenarios.js';
+import { profileScenarios } from './profile-scenarios.js';
+import { sessionScenarios } from './session-scenarios.js';
 import { managedScenarios } from './managed-scenarios.js';
 import { allows, trusts, type World } from './world.js';
 
@@ -69,7 +72,6 @@ const sts: Scenario[] = [
   { operation: 'AssumeRole', title: 'for longer than the role allows', expected: 'ValidationError', prepare: assuming({ DurationSeconds: 3601 }) },
   { operation: 'AssumeRole', title: 'with several violated constraints', expected: 'ValidationError', prepare: assuming({ RoleSessionName: 'a b', DurationSeconds: 1 }) },
   { operation: 'AssumeRole', title: 'of something that is no role', expected: 'ValidationError', prepare: assuming({ RoleArn: 'arn:aws:s3:::some-bucket' }) },
-  { operation: 'AssumeRole', title: 'with a parameter that is not served', expected: 'UnsupportedParameter', prepare: assuming({ SourceIdentity: 'alice' }) },
   { operation: 'GetAccessKeyInfo', title: 'of a key of the account', expected: 'ok', prepare: async (world) => ({ input: { AccessKeyId: (await world.user('alice')).accessKeyId } }) },
   { operation: 'GetAccessKeyInfo', title: 'of an unknown key', expected: 'AccessDenied', prepare: nothing({ AccessKeyId: 'AKIAUNKNOWNUNKNOWN22' }) },
 ];
@@ -192,4 +194,4 @@ const explained: Scenario[] = [
 ];
 
 /** What every face must agree on. */
-export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...stint, ...explained];
+export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...groupScenarios, ...profileScenarios, ...sessionScenarios, ...stint, ...explained];

@@ -23,12 +23,30 @@ export function allows(action: string | string[], resource: string | string[] = 
   return { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: action, Resource: resource }] };
 }
 
-/** A trust policy for a principal, under conditions. */
-export function trusts(principal: string | string[] | Document, condition?: Document): Document {
+/** A document that denies an action, or several, on resources. */
+export function denies(action: string | string[], resource: string | string[] = '*'): Document {
+  return { Version: '2012-10-17', Statement: [{ Effect: 'Deny', Action: action, Resource: resource }] };
+}
+
+/** A document that allows an action, or several, under conditions. */
+export function allowsUnder(condition: Document, action: string | string[] = '*'): Document {
+  return { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: action, Resource: '*', Condition: condition }] };
+}
+
+/** One document of the statements of several. */
+export function together(...documents: Document[]): Document {
+  return { Version: '2012-10-17', Statement: documents.flatMap(({ Statement }) => Statement as Document[]) };
+}
+
+/** What may be asked of a role: to be assumed, and to be given tags and a source identity. */
+export const ASSUMING = ['sts:AssumeRole', 'sts:TagSession', 'sts:SetSourceIdentity'];
+
+/** A trust policy for a principal, under conditions; that of `ASSUMING` lets him pass whatever there is. */
+export function trusts(principal: string | string[] | Document, condition?: Document, action: string | string[] = 'sts:AssumeRole'): Document {
   const named = typeof principal === 'string' || Array.isArray(principal) ? { AWS: principal } : principal;
   return {
     Version: '2012-10-17',
-    Statement: [{ Effect: 'Allow', Principal: named, Action: 'sts:AssumeRole', ...(condition === undefined ? {} : { Condition: condition }) }],
+    Statement: [{ Effect: 'Allow', Principal: named, Action: action, ...(condition === undefined ? {} : { Condition: condition }) }],
   };
 }
 
@@ -48,9 +66,9 @@ export class World {
   }
 
   /** A user with an access key and perhaps a policy. */
-  async user(name: string, policy?: Document, path = '/'): Promise<User> {
+  async user(name: string, policy?: Document, path = '/', tags: Tag[] = []): Promise<User> {
     const iam = this.app.iam(this.root);
-    const { User: user } = await iam.send(new CreateUserCommand({ UserName: name, Path: path }));
+    const { User: user } = await iam.send(new CreateUserCommand({ UserName: name, Path: path, Tags: tags }));
     if (policy !== undefined) await iam.send(new PutUserPolicyCommand({ UserName: name, PolicyName: 'own', PolicyDocument: JSON.stringify(policy) }));
     const { AccessKey: key } = await iam.send(new CreateAccessKeyCommand({ UserName: name }));
     return {
@@ -63,7 +81,7 @@ export class World {
   }
 
   /** A role with its trust policy and perhaps permissions. */
-  async role(name: string, trust: Document, more: { policy?: Document; path?: string; maxSessionDuration?: number } = {}): Promise<Role> {
+  async role(name: string, trust: Document, more: { policy?: Document; path?: string; maxSessionDuration?: number; tags?: Tag[] } = {}): Promise<Role> {
     const iam = this.app.iam(this.root);
     const { Role: role } = await iam.send(
       new CreateRoleCommand({
@@ -71,6 +89,7 @@ export class World {
         AssumeRolePolicyDocument: JSON.stringify(trust),
         Path: more.path,
         MaxSessionDuration: more.maxSessionDuration,
+        Tags: more.tags,
       }),
     );
     if (more.policy !== undefined) await iam.send(new PutRolePolicyCommand({ RoleName: name, PolicyName: 'own', PolicyDocument: JSON.stringify(more.policy) }));

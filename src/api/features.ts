@@ -1,0 +1,45 @@
+import type { Type } from '@nestjs/common';
+
+import { AuditOperations } from '../audit/audit.operations.js';
+import { AccessKeyOperations } from '../identities/access-keys.operations.js';
+import { AccountOperations } from '../identities/accounts.operations.js';
+import { GroupOperations } from '../identities/groups.operations.js';
+import { UserOperations } from '../identities/users.operations.js';
+import type { Implementation } from '../kernel/handler.js';
+import { AttachmentOperations } from '../policies/attachments.operations.js';
+import { DecisionOperations } from '../policies/decisions.operations.js';
+import { ManagedPolicyOperations } from '../policies/managed.operations.js';
+import { PolicyOperations } from '../policies/policies.operations.js';
+import { SimulateOperations } from '../policies/simulate.operations.js';
+import { InstanceProfileOperations } from '../roles/profiles.operations.js';
+import { RoleOperations } from '../roles/roles.operations.js';
+import { SessionOperations } from '../sessions/sessions.operations.js';
+import { StsOperations } from '../sessions/sts.operations.js';
+import { WebIdentityOperations } from '../sessions/web-identity.operations.js';
+
+/** The operations of a part of Stint. */
+export interface Feature {
+  readonly operations: readonly Implementation[];
+}
+
+/** Injection token of every feature. */
+export const FEATURES = Symbol('features');
+
+/** Every class that has operations: the one list of what Stint does, in the order in which it is documented. */
+export const features: readonly Type<Feature>[] = [
+  StsOperations,
+  WebIdentityOperations,
+  SessionOperations,
+  UserOperations,
+  AccessKeyOperations,
+  GroupOperations,
+  RoleOperations,
+  InstanceProfileOperations,
+  PolicyOperations,
+  ManagedPolicyOperations,
+  AttachmentOperations,
+  DecisionOperations,
+  SimulateOperations,
+  AccountOperations,
+  AuditOperations,
+];

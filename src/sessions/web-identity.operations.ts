@@ -1,0 +1,107 @@
+import { Injectable } from '@nestjs/common';
+import type { z } from 'zod';
+
+import { ApiError } from '../domain/errors.js';
+import { requireSessionTags } from '../domain/session-tags.js';
+import { webIdentityClaims, webIdentityDuration } from '../domain/web-identity.js';
+import { Random } from '../kernel/effects.js';
+import { Endpoint } from '../kernel/endpoint.js';
+import { implement, type IssueCtx } from '../kernel/handler.js';
+import { Authorizer } from '../policies/authorizer.js';
+import { IssuerKeys } from './issuer-keys.js';
+import { IssuersStore } from './issuers.store.js';
+import { webIdentityContracts } from './web-identity.contract.js';
+
+type Input = z.output<typeof webIdentityContracts.GetWebIdentityToken.input>;
+
+/** Where an account's issuer is found; its discovery document and keys lie beneath (OpenID Connect Discovery 1.0 §4). */
+export function issuerOf(endpoint: string, accountId: string): string {
+  return `${endpoint}/oidc/${accountId}`;
+}
+
+/** Use cases of web identity tokens. */
+@Injectable()
+export class WebIdentityOperations {
+  constructor(
+    private readonly keys: IssuerKeys,
+    private readonly issuers: IssuersStore,
+    private readonly authorizer: Authorizer,
+    private readonly endpoint: Endpoint,
+    private readonly random: Random,
+  ) {}
+
+  readonly operations = implement(webIdentityContracts, {
+    GetWebIdentityToken: async (input, ctx) => {
+      const { caller, issuedAt: now } = ctx;
+      requireOwnIdentity(input);
+      requireSessionTags(input.Tags ?? []);
+      const seconds = webIdentityDuration(input.DurationSeconds, caller.session, now);
+      await this.#judge(input, seconds, ctx);
+      const tokenId = this.random.uuid();
+      const claims = webIdentityClaims({
+        caller,
+        issuer: issuerOf(this.endpoint.url, caller.account),
+        audience: input.Audience,
+        tokenId,
+        issuedAt: now,
+        seconds,
+        region: ctx.source.region,
+        principalTags: await this.authorizer.principalTags(caller),
+        requestTags: input.Tags ?? [],
+      });
+      const signed = await this.keys.sign(caller.account, input.SigningAlgorithm, claims);
+      if (signed === undefined) throw new ApiError('OutboundWebIdentityFederationDisabledException', 'Outbound web identity federation is not enabled for this account.');
+      ctx.note({ additional: { jti: tokenId, kid: signed.keyId } });
+      return { WebIdentityToken: signed.token, Expiration: new Date((Math.floor(now.getTime() / 1000) + seconds) * 1000) };
+    },
+    EnableOutboundWebIdentityFederation: async (_, ctx) => {
+      const { account } = ctx.caller;
+      if (!(await this.issuers.switch(ctx.tx, account, true))) throw new ApiError('FeatureEnabled', 'Outbound web identity federation is already enabled for this account.');
+      await this.keys.renew(ctx.tx, account);
+      return { IssuerIdentifier: issuerOf(this.endpoint.url, account) };
+    },
+    DisableOutboundWebIdentityFederation: async (_, ctx) => {
+      const { account } = ctx.caller;
+      const isKnown = (await this.issuers.findIn(ctx.tx, account)) !== undefined;
+      if (!isKnown || !(await this.issuers.switch(ctx.tx, account, false))) throw disabled();
+      return {};
+    },
+    GetOutboundWebIdentityFederationInfo: async (_, ctx) => {
+      const { account } = ctx.caller;
+      const issuer = await ctx.read((tx) => this.issuers.findIn(tx, account));
+      if (issuer?.enabled !== true) throw disabled();
+      return { IssuerIdentifier: issuerOf(this.endpoint.url, account), JwtVendingEnabled: true };
+    },
+  });
+
+  async #judge(input: Input, seconds: number, ctx: IssueCtx): Promise<void> {
+    const actions = ['sts:GetWebIdentityToken', ...((input.Tags?.length ?? 0) > 0 ? ['sts:TagGetWebIdentityToken'] : [])];
+    for (const action of actions) {
+      await this.authorizer.require(ctx, {
+        action,
+        resource: '*',
+        resourceAccount: ctx.caller.account,
+        requestTags: input.Tags ?? [],
+        context: {
+          'sts:IdentityTokenAudience': input.Audience,
+          'sts:SigningAlgorithm': input.SigningAlgorithm,
+          'sts:DurationSeconds': String(seconds),
+          'sts:SubjectMode': 'AWSIdentity',
+        },
+      });
+    }
+  }
+}
+
+/**
+ * OriginIdentity would put into the token whom an identity provider vouched for at the beginning of the session. No
+ * session carries such a thing: a source identity is what its caller says. So it is refused, and with it Scope.
+ */
+function requireOwnIdentity({ Scope, SubjectMode }: Input): void {
+  if (Scope !== undefined && SubjectMode !== 'OriginIdentity') throw new ApiError('InvalidParameterValue', 'Scope can be given only with SubjectMode OriginIdentity and exactly one audience.');
+  if (SubjectMode === 'OriginIdentity') throw new ApiError('InvalidParameterValue', 'SubjectMode OriginIdentity needs a session that carries an origin identity; this one does not.');
+}
+
+function disabled(): ApiError {
+  return new ApiError('FeatureDisabled', 'Outbound web identity federation is not enabled for this account.');
+}
