@@ -8,6 +8,7 @@ import { ManagedPolicies1767225600007 } from './1767225600007-managed-policies.j
 import { Issuers1767225600008 } from './1767225600008-issuers.js';
 import { SessionControl1767225600009 } from './1767225600009-session-control.js';
 import { GroupsAndBoundaries1767225600010 } from './1767225600010-groups-and-boundaries.js';
+import { IdentityProviders1767225600011 } from './1767225600011-identity-providers.js';
 import { InstanceProfiles1767225600012 } from './1767225600012-instance-profiles.js';
 
 /** Every migration, oldest first: listed by hand, so that the built program and the tests run the same ones. */
@@ -22,5 +23,6 @@ export const migrations = [
   Issuers1767225600008,
   SessionControl1767225600009,
   GroupsAndBoundaries1767225600010,
+  IdentityProviders1767225600011,
   InstanceProfiles1767225600012,
 ] as const;

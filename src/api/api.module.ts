@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 
 import { AuditModule } from '../audit/audit.module.js';
+import { FederationModule } from '../federation/federation.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { Draining } from './draining.js';
 import { Exchange } from './exchange.js';
@@ -14,5 +15,5 @@ import { SystemFace } from './system.face.js';
 
 const collected = { provide: FEATURES, useFactory: (...found: Feature[]) => found, inject: [...features] };
 
-@Module({ imports: [AuditModule, SessionsModule], controllers: [SystemFace, OidcFace, QueryFace, RestFace], providers: [Draining, Exchange, Executor, Operations, collected] })
+@Module({ imports: [AuditModule, FederationModule, SessionsModule], controllers: [SystemFace, OidcFace, QueryFace, RestFace], providers: [Draining, Exchange, Executor, Operations, collected] })
 export class ApiModule {}

@@ -1,6 +1,8 @@
 import type { Type } from '@nestjs/common';
 
 import { AuditOperations } from '../audit/audit.operations.js';
+import { OidcProviderOperations } from '../federation/oidc-providers.operations.js';
+import { SamlProviderOperations } from '../federation/saml-providers.operations.js';
 import { AccessKeyOperations } from '../identities/access-keys.operations.js';
 import { AccountOperations } from '../identities/accounts.operations.js';
 import { GroupOperations } from '../identities/groups.operations.js';
@@ -38,6 +40,8 @@ export const features: readonly Type<Feature>[] = [
   PolicyOperations,
   ManagedPolicyOperations,
   AttachmentOperations,
+  OidcProviderOperations,
+  SamlProviderOperations,
   DecisionOperations,
   SimulateOperations,
   AccountOperations,

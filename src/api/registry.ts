@@ -49,7 +49,7 @@ export class Operations {
   byAction(action: string, version: string | undefined): Implementation {
     const operation = this.#byAction.get(`${action}/${version ?? ''}`);
     if (operation !== undefined) return operation;
-    if (COMING.has(action) && version === VERSIONS.sts) throw new ApiError('UnsupportedOperation', `${action} is not served by this version of Stint: identity providers cannot be registered yet.`);
+    if (COMING.has(action) && version === VERSIONS.sts) throw new ApiError('UnsupportedOperation', `${action} is not served by this version of Stint: what identity providers issue is not accepted yet.`);
     throw new ApiError('InvalidAction', `Could not find operation ${shown(action)} for version ${shown(version ?? 'NO_VERSION_SPECIFIED')}`);
   }
 

@@ -24,6 +24,8 @@ export type ResourceRef =
   | { readonly instanceProfile: string }
   /** A managed policy, by its ARN. */
   | { readonly policy: string }
+  /** An identity provider, by its ARN. */
+  | { readonly provider: string }
   | { readonly arn: string };
 
 /** Who may call an operation. */

@@ -34,6 +34,14 @@ export function entityId(prefix: EntityPrefix, bytes: Uint8Array): string {
   return prefix + letters(bytes, ENTITY_ID_BYTES);
 }
 
+/** Random bytes that `providerId` needs. */
+export const PROVIDER_ID_BYTES = 20;
+
+/** A unique id of 24 characters for what AWS gives no prefix to: identity providers and private keys of SAML providers. */
+export function providerId(prefix: 'OIDC' | 'SAML' | 'SKEY', bytes: Uint8Array): string {
+  return prefix + letters(bytes, PROVIDER_ID_BYTES);
+}
+
 /** An access key id of 20 characters: `AKIA` for long-term, `ASIA` for temporary credentials (AWS: IAM identifiers). */
 export function accessKeyId(prefix: 'AKIA' | 'ASIA', bytes: Uint8Array): string {
   return prefix + letters(bytes, ACCESS_KEY_ID_BYTES);

@@ -17,6 +17,7 @@ const REFRESH_MS = 1_000;
 
 const ringContext = (id: number): string => `ring_key:${String(id)}`;
 const issuerKeyContext = (id: string): string => `issuer_key:${id}`;
+const samlKeyContext = (id: string): string => `saml_key:${id}`;
 const accessKeyContext = (id: string): string => `access_key:${id}`;
 
 /**
@@ -90,6 +91,18 @@ export class Keyring implements KeyRing {
     const opened = this.masterKey.open(envelope, issuerKeyContext(keyId));
     if (opened === undefined) throw new Error(`the stored private key ${keyId} of an issuer does not open with the master key`);
     return opened;
+  }
+
+  /** Envelopes the private key of a SAML provider; it opens for that key id only. */
+  sealSamlKey(keyId: string, privateKey: Secret): Buffer {
+    return this.masterKey.seal(privateKey, samlKeyContext(keyId), this.effects.random.bytes(NONCE_BYTES));
+  }
+
+  /** The private key of a SAML provider. Throws where the envelope is not this key's: the row was tampered with. */
+  openSamlKey(keyId: string, envelope: Uint8Array): Secret {
+    const opened = this.masterKey.open(envelope, samlKeyContext(keyId));
+    if (opened === undefined) throw new Error(`the stored private key ${keyId} of a SAML provider does not open with the master key`);
+    return Secret.of(opened.toString('utf8'));
   }
 
   async #reload(): Promise<void> {

@@ -6,11 +6,13 @@ import { ApiError } from '../domain/errors.js';
 import { parseIdentityPolicy } from '../domain/policy/document.js';
 import { evaluate, refusalText, type ContextValue, type Decision, type NamedPolicy, type PolicySet, type PrincipalFacts, type Request, type TrustPolicy } from '../domain/policy/evaluate.js';
 import { explain } from '../domain/policy/explain.js';
+import { providerInArn } from '../domain/providers.js';
 import { callerArn, policyOwnerId, principalArn, type Caller } from '../domain/principal.js';
 import { mergedTags, type TagFact } from '../domain/tags.js';
 import { groupArn, GroupsStore } from '../identities/groups.store.js';
 import type { UserRow } from '../identities/identities.entities.js';
 import { IdentitiesStore } from '../identities/identities.store.js';
+import { IdentityProvidersStore } from '../identities/providers.store.js';
 import { userArn } from '../identities/shown.js';
 import { Database, type ReadTx, type Tx } from '../kernel/database.js';
 import type { Source } from '../kernel/handler.js';
@@ -86,6 +88,7 @@ export class Authorizer {
     private readonly database: Database,
     private readonly sessions: SessionPolicies,
     private readonly groups: GroupsStore,
+    private readonly providers: IdentityProvidersStore,
   ) {}
 
   /**
@@ -144,6 +147,12 @@ export class Authorizer {
     if ('group' in ref) {
       await this.#confirmGroup(tx, admitted, { ...to, ref });
       return;
+    }
+    if ('provider' in ref) {
+      const row = to.hold ? await this.providers.lock(tx as Tx, ref.provider, account) : await this.providers.findIn(tx, ref.provider, account);
+      if (row === undefined || same(resource, { arn: ref.provider, tags: row.tags })) return;
+      this.providers.misremembered(ref.provider);
+      throw new Superseded();
     }
     if (!('user' in ref)) return;
     const name = ref.user ?? (to.caller.kind === 'user' ? to.caller.userName : undefined);
@@ -222,6 +231,10 @@ export class Authorizer {
       // The tags of another account's policy are nobody's business here.
       const policy = policyInArn(ref.policy)?.account === caller.account ? await this.managed.find(ref.policy) : undefined;
       return { arn: ref.policy, ...(policy && { tags: policy.tags }) };
+    }
+    if ('provider' in ref) {
+      const provider = providerInArn(ref.provider)?.account === caller.account ? await this.providers.find(ref.provider) : undefined;
+      return { arn: ref.provider, ...(provider && { tags: provider.tags }) };
     }
     if (ref.user === undefined) return { arn: caller.kind === 'user' || caller.kind === 'root' ? callerArn(caller) : '*' };
     const user = await this.identities.findUserByName(caller.account, ref.user);

@@ -6,7 +6,9 @@ import { awsPrincipals, malformed, parseTrustPolicy, policySize, type PolicyDocu
 import type { TrustPolicy } from '../domain/policy/evaluate.js';
 import { isArray, isObject, JsonNumber, readJson, type Json } from '../domain/policy/json.js';
 import { UNREADABLE } from '../domain/policy/unreadable.js';
+import { providerInArn } from '../domain/providers.js';
 import { IdentitiesStore } from '../identities/identities.store.js';
+import { arnOf, IdentityProvidersStore } from '../identities/providers.store.js';
 import type { ReadTx } from '../kernel/database.js';
 import { LOG } from '../kernel/kernel.js';
 import type { Log } from '../kernel/log.js';
@@ -28,8 +30,8 @@ export type StoredTrust = Pick<RoleRow, 'trustPolicy' | 'trustPrincipals'>;
 type OwnedTrust = StoredTrust & Pick<RoleRow, 'accountId'>;
 
 /**
- * Keeps trust bound to who was meant, not to what they were called: when a trust policy is saved, its user and
- * role ARNs are looked up and stored with their unique ids, so that someone who is deleted and made anew under
+ * Keeps trust bound to who was meant, not to what they were called: when a trust policy is saved, the ARNs of its users,
+ * roles and identity providers are looked up and stored with their unique ids, so that someone who is deleted and made anew under
  * the same name does not inherit trust (IAM User Guide: Principal element).
  */
 @Injectable()
@@ -41,6 +43,7 @@ export class TrustPolicies {
     private readonly identities: IdentitiesStore,
     private readonly roles: RolesStore,
     @Inject(LOG) private readonly log: Log,
+    private readonly providers: IdentityProvidersStore,
   ) {}
 
   /** The trust policy of a role as the policy engine takes it. */
@@ -72,13 +75,15 @@ export class TrustPolicies {
    */
   async toShow(tx: ReadTx, rows: readonly OwnedTrust[]): Promise<readonly string[]> {
     const ids = [...new Set(rows.flatMap((row) => [...Object.values(row.trustPrincipals)]))];
-    const [users, roles] = [
+    const [users, roles, providers] = [
       await this.identities.usersById(tx, ids.filter((id) => id.startsWith('AIDA'))),
       await this.roles.rolesById(tx, ids.filter((id) => id.startsWith('AROA'))),
+      await this.providers.byIds(tx, ids.filter((id) => /^(?:OIDC|SAML)/.test(id))),
     ];
     const present = new Map<string, string>([
       ...users.map((user) => [user.userId, iamArn(user.accountId, 'user', `${user.path}${user.userName}`)] as const),
       ...roles.map((role) => [role.roleId, roleArn(role)] as const),
+      ...providers.map((provider) => [provider.providerId, arnOf(provider)] as const),
     ]);
     return rows.map((row) => shown(row, present));
   }
@@ -101,7 +106,7 @@ export class TrustPolicies {
       case 'Service':
         return SERVICE.test(value) ? '' : undefined;
       case 'Federated':
-        return isFederated(value, account) ? '' : undefined;
+        return this.#federatedPrincipal(tx, value, account);
       default:
         return undefined;
     }
@@ -118,6 +123,14 @@ export class TrustPolicies {
     return arn.service === 'iam' ? this.#existingEntity(tx, value) : undefined;
   }
 
+  async #federatedPrincipal(tx: ReadTx, value: string, account: string): Promise<string | undefined> {
+    if (PUBLIC_PROVIDERS.has(value)) return '';
+    const named = providerInArn(value);
+    if (named === undefined) return undefined;
+    // Whether another account has such a provider is not checked, as in AWS.
+    return named.account === account ? (await this.providers.findIn(tx, value, account))?.providerId : '';
+  }
+
   async #existingEntity(tx: ReadTx, arn: string): Promise<string | undefined> {
     if (arn.includes(':role/')) return (await this.roles.roleByArnIn(tx, arn))?.roleId;
     return (await this.identities.userByArnIn(tx, arn))?.userId;
@@ -127,14 +140,6 @@ export class TrustPolicies {
     const [row] = id.startsWith('AIDA') ? await this.identities.usersById(tx, [id]) : await this.roles.rolesById(tx, [id]);
     return row === undefined ? undefined : id;
   }
-}
-
-function isFederated(value: string, account: string): boolean {
-  if (PUBLIC_PROVIDERS.has(value)) return true;
-  const arn = parseArn(value);
-  if (arn?.partition !== 'aws' || arn.service !== 'iam' || arn.region !== '' || !isAccountId(arn.account)) return false;
-  // No account has providers yet; whether another account has one is not checked, as in AWS.
-  return arn.account !== account && /^(?:oidc|saml)-provider\/[\w./:-]{1,255}$/.test(arn.resource);
 }
 
 function shown(row: OwnedTrust, present: ReadonlyMap<string, string>): string {
@@ -149,11 +154,11 @@ function shown(row: OwnedTrust, present: ReadonlyMap<string, string>): string {
   return document === undefined ? row.trustPolicy : written(document, { now, path: [] });
 }
 
-/** JSON text in which the entries of Principal.AWS are called as they are now; numbers keep their digits. */
+/** JSON text in which the entries of Principal.AWS and Principal.Federated are called as they are now; numbers keep their digits. */
 function written(value: Json, at: { readonly now: ReadonlyMap<string, string>; readonly path: readonly string[] }): string {
   if (value instanceof JsonNumber) return value.text;
   if (isArray(value)) return `[${value.map((item) => written(item, at)).join(',')}]`;
   if (isObject(value)) return `{${[...value].map(([key, member]) => `${JSON.stringify(key)}:${written(member, { ...at, path: [...at.path, key] })}`).join(',')}}`;
-  const isPrincipal = typeof value === 'string' && at.path.join('/') === 'Statement/Principal/AWS';
+  const isPrincipal = typeof value === 'string' && /^Statement\/Principal\/(?:AWS|Federated)$/.test(at.path.join('/'));
   return JSON.stringify(isPrincipal ? (at.now.get(value) ?? value) : value);
 }

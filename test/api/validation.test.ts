@@ -4,6 +4,7 @@ import { camelCase, markOf, operation as contractOf, sensitive, shapeOf } from '
 import { parseInput } from '../../src/contract/validation.js';
 import { ApiError } from '../../src/domain/errors.js';
 import { TestApp } from '../support/app.js';
+import { metadata } from '../support/identity-providers.js';
 import { call, effectOf, expectRefused, facesOf, operationOf, registry, type Input } from '../support/calls.js';
 
 /** A value that violates a constraint, and what the constraint says. */
@@ -18,6 +19,8 @@ const ARN = '[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-
 const more = (count: number, value: object | string): Violation => [Array.from({ length: count + 1 }, () => value), `have length less than or equal to ${String(count)}`];
 const oneOf = (...values: string[]): Violation => ['none', `satisfy enum value set: [${values.join(', ')}]`];
 const TAG_KEY = 'satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+, Member must not be null]';
+const CLIENT_ID = 'satisfy constraint: [Member must have length less than or equal to 255, Member must have length greater than or equal to 1, Member must not be null]';
+const THUMBPRINT = 'satisfy constraint: [Member must have length less than or equal to 40, Member must have length greater than or equal to 40, Member must not be null]';
 const uuid = pattern('no-uuid', '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}');
 const arn: Violation[] = [shorter('x'.repeat(19), 20), longer(2048), pattern(`arn:aws:iam::1:role/\u0001`, ARN)];
 
@@ -69,6 +72,17 @@ const violations: Readonly<Record<string, readonly Violation[]>> = {
   TagKeys: [more(50, 'k'), [['k', 'a!'], TAG_KEY], [['', 'x'.repeat(129)], TAG_KEY]],
   UserName: [shorter('', 1), longer(128)],
   VersionId: [pattern('v0', 'v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?'), pattern('1', 'v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?')],
+  AddPrivateKey: [shorter('', 1), longer(16_384), pattern('\u20ac', '[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+')],
+  AssertionEncryptionMode: [oneOf('Required', 'Allowed')],
+  ClientID: [shorter('', 1), longer(255)],
+  ClientIDList: [[['a', ''], CLIENT_ID], [['x'.repeat(256)], CLIENT_ID]],
+  'CreateSAMLProvider Name': [shorter('', 1), longer(128), pattern('a b', '[\\w._-]+')],
+  OpenIDConnectProviderArn: arn,
+  RemovePrivateKey: [shorter('A'.repeat(21), 22), ['A'.repeat(65), 'have length less than or equal to 64'], pattern('a'.repeat(22), '[A-Z0-9]+')],
+  SAMLMetadataDocument: [shorter('x'.repeat(999), 1000)],
+  SAMLProviderArn: arn,
+  ThumbprintList: [[['a'.repeat(41)], THUMBPRINT], [['a'.repeat(40), ''], THUMBPRINT]],
+  Url: [shorter('', 1), longer(255)],
   'CreateUser UserName': [shorter('', 1), longer(64)],
   Audience: [[[], 'have length greater than or equal to 1'], more(10, 'a')],
   InstanceProfileName: [shorter('', 1), longer(128)],
@@ -114,6 +128,12 @@ const flags = [['CreatePolicyVersion', 'SetAsDefault'], ['ListPolicies', 'OnlyAt
 const valid: Readonly<Record<string, unknown>> = {
   AccessKeyId: 'AKIAUNKNOWNUNKNOWN22',
   AccountName: 'name',
+  ClientID: 'name',
+  OpenIDConnectProviderArn: 'arn:aws:iam::123456789012:oidc-provider/idp.example',
+  SAMLMetadataDocument: metadata(),
+  SAMLProviderArn: 'arn:aws:iam::123456789012:saml-provider/name',
+  ThumbprintList: [],
+  Url: 'https://idp.example',
   ActionNames: ['iam:GetUser'],
   AssumeRolePolicyDocument: '{}',
   DecisionId: '00000000-0000-4000-8000-000000000000',
@@ -269,6 +289,20 @@ describe('an input that violates constraints', () => {
   ];
   it.each(sentences)('is refused with a sentence where %s is given a %s of other characters', async (operation, member, values, rule) => {
     for (const value of values) await refused(operation, { ...least(operation), [member]: value }, `The specified value for ${camelCase(member)} is invalid. ${rule}`);
+  });
+
+  const noUrl = 'Invalid Open ID Connect Provider URL';
+  it.each([
+    ['idp.example', noUrl],
+    ['https://', noUrl],
+    ['https://idp.example/#x', noUrl],
+    ['https://user@idp.example', noUrl],
+    ['https://idp.example/*', noUrl],
+    ['https://idp.example/a/../b', noUrl],
+    ['http://idp.example', `${noUrl}. The URL must begin with https://.`],
+    ['ftp://idp.example', `${noUrl}. The URL must begin with https://.`],
+  ])('is refused with a sentence where the URL of an identity provider is %s', async (Url, sentence) => {
+    await refused('CreateOpenIDConnectProvider', { Url }, sentence);
   });
 
   it('is refused for its constraints before its characters', async () => {

@@ -4,6 +4,8 @@ import { AssumeRoleCommand, GetCallerIdentityCommand } from '@aws-sdk/client-sts
 
 import { TestApp, type Keys } from '../support/app.js';
 import { call, decisionIn, effectOf, facesOf, operationOf, registry, type Called, type Face, type Input } from '../support/calls.js';
+import { oidcInputs, samlInputs } from '../support/federation-scenarios.js';
+import { metadata } from '../support/identity-providers.js';
 import { allows, keysOf, trusts, World, type Role, type User } from '../support/world.js';
 
 /** An account with one of everything, as somebody who knows all its names sees it. */
@@ -27,6 +29,10 @@ interface Target {
   readonly policyName: string;
   readonly policyArn: string;
   readonly profileName: string;
+  readonly oidcUrl: string;
+  readonly oidcArn: string;
+  readonly samlName: string;
+  readonly samlArn: string;
   readonly accessKeyId: string;
   readonly sessionKeyId: string;
   readonly sessionId: string;
@@ -54,6 +60,8 @@ const profile = (at: Target): Input => ({ InstanceProfileName: at.profileName })
 const version = with_(policy, { VersionId: 'v1' });
 /** A policy of the victim on an entity of the victim, or a shipped one on it. */
 const attachment = (owner: (at: Target) => Input): ((at: Target) => Input)[] => [(at) => ({ ...owner(at), ...policy(at) }), with_(owner, { PolicyArn: 'arn:aws:iam::aws:policy/AdministratorAccess' })];
+const oidc = (at: Target): Input => ({ OpenIDConnectProviderArn: at.oidcArn });
+const saml = (at: Target): Input => ({ SAMLProviderArn: at.samlArn });
 const document = { PolicyDocument: JSON.stringify(everything) };
 
 /** How each operation is aimed at another account; an operation may be aimed at it in several ways. */
@@ -68,6 +76,12 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
   RemoveRoleFromInstanceProfile: [(at) => ({ ...profile(at), ...role(at) })],
   TagInstanceProfile: [with_(profile, { Tags: [{ Key: 'mine', Value: '' }] })],
   UntagInstanceProfile: [with_(profile, { TagKeys: ['victim'] })],
+  ...Object.fromEntries(Object.entries(oidcInputs).map(([operation, more]) => [operation, [with_(oidc, more)]])),
+  ...Object.fromEntries(Object.entries(samlInputs).map(([operation, more]) => [operation, [with_(saml, more)]])),
+  CreateOpenIDConnectProvider: [(at) => ({ Url: at.oidcUrl })],
+  CreateSAMLProvider: [(at) => ({ Name: at.samlName, SAMLMetadataDocument: metadata() })],
+  ListOpenIDConnectProviders: [() => ({})],
+  ListSAMLProviders: [() => ({})],
   AttachRolePolicy: attachment(role),
   AttachUserPolicy: attachment(user),
   AssumeRoot: [(at) => ({ TargetPrincipal: at.account, TaskPolicyArn: AUDIT_TASK })],
@@ -165,9 +179,9 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
 };
 
 /** Operations that make something of their own account, and so succeed whatever the name. */
-const making = ['CreateGroup', 'CreateInstanceProfile', 'CreatePolicy', 'CreateRole', 'CreateUser'];
+const making = ['CreateGroup', 'CreateInstanceProfile', 'CreateOpenIDConnectProvider', 'CreatePolicy', 'CreateSAMLProvider', 'CreateRole', 'CreateUser'];
 /** Operations that answer about the caller's own account. */
-const own = ['GetContextKeysForCustomPolicy', 'GetCallerIdentity', 'ListAuditEvents', 'ListGroups', 'ListInstanceProfiles', 'ListPolicies', 'ListRoles', 'ListSessions', 'ListUsers'];
+const own = ['GetContextKeysForCustomPolicy', 'GetCallerIdentity', 'ListAuditEvents', 'ListGroups', 'ListInstanceProfiles', 'ListOpenIDConnectProviders', 'ListPolicies', 'ListRoles', 'ListSAMLProviders', 'ListSessions', 'ListUsers'];
 /** Operations on the caller himself or his account: there is no name by which to aim at anybody else. */
 const nameless = [
   'DisableOutboundWebIdentityFederation',
@@ -196,6 +210,10 @@ const ghost: Target = {
   policyName: 'ghost-policy',
   policyArn: 'arn:aws:iam::000000000001:policy/victim/ghost-policy',
   profileName: 'ghost-profile',
+  oidcUrl: 'https://ghost.example/tenant',
+  oidcArn: 'arn:aws:iam::000000000001:oidc-provider/ghost.example/tenant',
+  samlName: 'ghost-corp',
+  samlArn: 'arn:aws:iam::000000000001:saml-provider/ghost-corp',
   accessKeyId: 'AKIAGHOSTGHOSTGHOST2',
   sessionKeyId: 'ASIAGHOSTGHOSTGHOST2',
   sessionId: '00000000-0000-4000-8000-000000000002',
@@ -238,6 +256,10 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
     await call(app, 'query', { operation: 'PutUserPermissionsBoundary', keys: world.root, input: { UserName: alice.name, PermissionsBoundary: policyArn } });
     await call(app, 'query', { operation: 'CreateInstanceProfile', keys: world.root, input: { InstanceProfileName: 'victim-profile', Path: '/victim/', Tags: [{ Key: 'victim', Value: 'secret-of-the-victim' }] } });
     await call(app, 'query', { operation: 'AddRoleToInstanceProfile', keys: world.root, input: { InstanceProfileName: 'victim-profile', RoleName: 'victim-deploy' } });
+    const tags = [{ Key: 'victim', Value: 'secret-of-the-victim' }];
+    const [oidcUrl, samlName] = ['https://victim.example/tenant', 'victim-corp'];
+    await call(app, 'query', { operation: 'CreateOpenIDConnectProvider', keys: world.root, input: { Url: oidcUrl, ClientIDList: ['secret-of-the-victim'], Tags: tags } });
+    await call(app, 'query', { operation: 'CreateSAMLProvider', keys: world.root, input: { Name: samlName, SAMLMetadataDocument: metadata({ entityId: 'secret-of-the-victim' }), Tags: tags } });
     victim = { world, user: alice, role: deploy, session, policy: policyArn };
     target = {
       account: world.root.account,
@@ -249,6 +271,10 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
       policyName: 'victim-policy',
       policyArn,
       profileName: 'victim-profile',
+      oidcUrl,
+      oidcArn: `arn:aws:iam::${world.root.account}:oidc-provider/victim.example/tenant`,
+      samlName,
+      samlArn: `arn:aws:iam::${world.root.account}:saml-provider/victim-corp`,
       accessKeyId: alice.accessKeyId,
       sessionKeyId: session.accessKeyId,
       sessionId: (await app.sql<{ session_id: string }>('SELECT session_id FROM session WHERE access_key_id = $1', [session.accessKeyId]))[0]?.session_id ?? '',

@@ -82,6 +82,7 @@ describe('no secret', () => {
     ['in any log line', () => Promise.resolve(app.lines.join(''))],
     ['in any metric', async () => (await app.send({ path: '/metrics' })).text],
     ['in any row of any session', async () => JSON.stringify(await app.sql('SELECT to_jsonb(s)::text AS row FROM session s'))],
+    ['in any identity provider or its private keys at rest', async () => JSON.stringify(await app.sql('SELECT to_jsonb(p)::text AS row FROM saml_provider p UNION ALL SELECT to_jsonb(k)::text FROM saml_private_key k'))],
     ['in any access key or ring key at rest', async () => JSON.stringify(await app.sql('SELECT to_jsonb(k)::text AS row FROM access_key k UNION ALL SELECT to_jsonb(r)::text FROM ring_key r'))],
   ];
 

@@ -1,6 +1,6 @@
 import { TestApp, type Keys } from '../support/app.js';
 import { call, effectOf, expectRefused, type Input } from '../support/calls.js';
-import { allows, trusts, World } from '../support/world.js';
+import { allows, allowsUnder, trusts, World } from '../support/world.js';
 
 const trustsEc2 = JSON.stringify(trusts({ Service: 'ec2.amazonaws.com' }));
 
@@ -97,6 +97,23 @@ describe('a call whose target is not the one that was judged', () => {
     await app.sql('UPDATE iam_user SET boundary_arn = $1 WHERE user_name = $2', [free, 'bounded']);
     const effect = await effectOf(app, () => call(app, 'query', asked));
     expectRefused(effect, { code: 'AccessDenied', status: 403 }, 'PutUserPolicy');
+  });
+
+  const onProviders: readonly (readonly [string, Input])[] = [
+    ['GetOpenIDConnectProvider', {}],
+    ['AddClientIDToOpenIDConnectProvider', { ClientID: 'mine' }],
+    ['DeleteOpenIDConnectProvider', {}],
+  ];
+
+  it.each(onProviders)('is judged again where an identity provider has other tags now: %s', async (operation, more) => {
+    const Url = `https://${operation.toLowerCase()}.example`;
+    const OpenIDConnectProviderArn = `arn:aws:iam::${app.root.account}:oidc-provider/${operation.toLowerCase()}.example`;
+    await call(app, 'query', { operation: 'CreateOpenIDConnectProvider', keys: app.root, input: { Url, Tags: [{ Key: 'team', Value: 'a' }] } });
+    const mallory = await world.user(`mallory-${operation}`, allowsUnder({ StringEquals: { 'aws:ResourceTag/team': 'a' } }, 'iam:*'));
+    expect((await call(app, 'query', { operation: 'GetOpenIDConnectProvider', keys: mallory, input: { OpenIDConnectProviderArn } })).code).toBeUndefined();
+    await app.sql(`UPDATE oidc_provider SET tags = '[{"Key": "team", "Value": "b"}]' WHERE url = $1`, [Url.slice('https://'.length)]);
+    const effect = await effectOf(app, () => call(app, 'query', { operation, keys: mallory, input: { OpenIDConnectProviderArn, ...more } }));
+    expectRefused(effect, { code: 'AccessDenied', status: 403 }, operation);
   });
 
   it('is found where it may be: a user that another node has just made', async () => {

@@ -9,7 +9,9 @@ import { Keyring } from '../../src/kernel/keyring.js';
 import { Memory } from '../../src/kernel/memory.js';
 import { StartupError } from '../../src/kernel/startup-error.js';
 import { MASTER_KEY, TestApp, type Answer, type Keys } from '../support/app.js';
+import { call } from '../support/calls.js';
 import { scratchDatabase, type ScratchDatabase } from '../support/database.js';
+import { metadata, privateKey } from '../support/identity-providers.js';
 import { allows, trusts, World } from '../support/world.js';
 
 const master = MasterKey.parse(MASTER_KEY);
@@ -144,6 +146,19 @@ describe('sealed secrets', () => {
     expect(app.running.kernel.keyring.openAccessKey(user.accessKeyId, row!.secret).reveal()).toBe(user.secretAccessKey);
     const again = app.running.kernel.keyring.sealAccessKey(user.accessKeyId, Secret.of(user.secretAccessKey));
     expect(again).not.toEqual(row?.secret);
+  });
+
+  it('of SAML providers lie enveloped, and open under their own ids only', async () => {
+    const pem = privateKey();
+    const { keyring } = app.running.kernel;
+    const made = await call(app, 'query', { operation: 'CreateSAMLProvider', keys: app.root, input: { Name: 'enveloped', SAMLMetadataDocument: metadata(), AddPrivateKey: pem } });
+    expect(made.code).toBeUndefined();
+    const [row] = await app.sql<{ key_id: string; sealed: Buffer }>('SELECT key_id, sealed FROM saml_private_key');
+    expect(row?.sealed.includes(pem.slice(40, 80))).toBe(false);
+    expect(keyring.openSamlKey(row!.key_id, row!.sealed).reveal()).toBe(pem);
+    expect(keyring.sealSamlKey(row!.key_id, Secret.of(pem))).not.toEqual(row?.sealed);
+    expect(() => keyring.openSamlKey(`SKEY${'A'.repeat(20)}`, row!.sealed)).toThrow(/does not open with the master key$/);
+    expect(() => keyring.openSamlKey(row!.key_id, keyring.sealAccessKey(row!.key_id, Secret.of(pem)))).toThrow(/does not open with the master key$/);
   });
 
   const tampering: [what: string, statement: string][] = [

@@ -1,5 +1,6 @@
 import { call, decisionIn, operationOf, registry, type Called, type Decided, type Face, type Input } from './calls.js';
 import type { Keys, TestApp } from './app.js';
+import { metadata, privateKey } from './identity-providers.js';
 import { allows, trusts, World } from './world.js';
 
 /** What a tour through the whole API came across. */
@@ -79,6 +80,7 @@ async function tour(allowed: Allowed, at: { face: Face; caller: Keys & { arn: st
   await sessions(allowed, { face, caller, secrets, RoleArn, member: (account.output as { account: { accountId: string } }).account.accountId });
   await managedPolicies(allowed, { UserName, RoleName, PolicyName: `Managed-${face}` });
   await groupsAndBoundaries(allowed, { UserName, RoleName, GroupName: `group-${face}` });
+  await identityProviders(allowed, { face, secrets });
   await allowed('UpdateAccessKey', { UserName, AccessKeyId, Status: 'Inactive' });
   await allowed('DeleteAccessKey', { UserName, AccessKeyId });
   await allowed('DeleteUserPolicy', { UserName, PolicyName });
@@ -196,4 +198,28 @@ function keepSignatures(app: TestApp, secrets: Map<string, string>): void {
     if (signature !== undefined) secrets.set(signature, 'a signature');
     return send(request);
   };
+}
+
+/** What can be done with identity providers of both kinds. */
+async function identityProviders(allowed: Allowed, { face, secrets }: { face: Face; secrets: Map<string, string> }): Promise<void> {
+  const Tags = [{ Key: 'cost', Value: face }];
+  const oidc = await allowed('CreateOpenIDConnectProvider', { Url: `https://${face}.idp.example/path`, ClientIDList: ['one'], ThumbprintList: ['a'.repeat(40)], Tags });
+  const { openIDConnectProviderArn: OpenIDConnectProviderArn } = oidc.output as { openIDConnectProviderArn: string };
+  for (const operation of ['AddClientIDToOpenIDConnectProvider', 'RemoveClientIDFromOpenIDConnectProvider']) await allowed(operation, { OpenIDConnectProviderArn, ClientID: 'two' });
+  await allowed('UpdateOpenIDConnectProviderThumbprint', { OpenIDConnectProviderArn, ThumbprintList: ['b'.repeat(40)] });
+  const keys = [privateKey(), privateKey()];
+  for (const [index, key] of keys.entries()) secrets.set(key, `private key ${String(index)} of a SAML provider (${face})`);
+  const saml = await allowed('CreateSAMLProvider', { SAMLMetadataDocument: metadata(), Name: face, Tags, AssertionEncryptionMode: 'Required', AddPrivateKey: keys[0] });
+  const { samlProviderArn: SAMLProviderArn } = saml.output as { samlProviderArn: string };
+  await allowed('UpdateSAMLProvider', { SAMLProviderArn, AddPrivateKey: keys[1] });
+  for (const [kind, named] of [['OpenIDConnectProvider', { OpenIDConnectProviderArn }], ['SAMLProvider', { SAMLProviderArn }]] as const) {
+    await allowed(`Tag${kind}`, { ...named, Tags: [{ Key: 'team', Value: 'y' }] });
+    await allowed(`Untag${kind}`, { ...named, TagKeys: ['cost'] });
+    for (const operation of [`Get${kind}`, `List${kind}Tags`]) await allowed(operation, named);
+    await allowed(`List${kind}s`, {});
+  }
+  await allowed('DeleteOpenIDConnectProvider', { OpenIDConnectProviderArn });
+  // The SAML provider stays, so that its keys at rest can be looked at.
+  const brief = await allowed('CreateSAMLProvider', { SAMLMetadataDocument: metadata(), Name: `${face}-brief` });
+  await allowed('DeleteSAMLProvider', { SAMLProviderArn: (brief.output as { samlProviderArn: string }).samlProviderArn });
 }
