@@ -20,11 +20,13 @@ function signedHeaders({ url, keys, service, form }) {
     ['X-Amz-Date', amzDate],
   ];
   const request = { method: 'POST', path: '/', query: '', headers, bodySha256: hash('sha256', form, 'hex') };
-  const authorization = sign(request, { accessKeyId: keys.accessKeyId, secret: keys.secret, region: 'us-east-1', service, amzDate });
-  return [...headers, ['Authorization', authorization]];
+  const { accessKeyId, secret, sessionToken: securityToken } = keys;
+  const token = securityToken === undefined ? [] : [['X-Amz-Security-Token', securityToken]];
+  const authorization = sign(request, { accessKeyId, secret, ...(securityToken !== undefined && { securityToken }), region: 'us-east-1', service, amzDate });
+  return [...headers, ...token, ['Authorization', authorization]];
 }
 
-/** A call as the bytes that travel. */
+/** A call as the bytes that travel. Keys with a `sessionToken` are those of a session. */
 export function rawRequest(call) {
   const headers = [...signedHeaders(call), ['User-Agent', 'stint-bench'], ['Content-Length', Buffer.byteLength(call.form)]];
   return Buffer.from(`POST / HTTP/1.1\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${call.form}`);

@@ -1,6 +1,6 @@
 // The load generator: a closed loop over keep-alive sockets that speaks just enough HTTP/1.1, because it shares the
 // machine with what it measures and every cycle it saves goes to the server. A process of its own, told what to
-// do by messages: one job at a time, one result each.
+// do by messages: one job at a time, one result each. A job lasts for a time, or until a number of requests is answered.
 //
 // A job carries complete request bytes that were signed once. Repeating them is what SigV4 allows: a signature in
 // header form is valid for 15 minutes and is not remembered by anybody, so the server verifies each copy in full.
@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 const HEAD_END = '\r\n\r\n';
 const CONNECT_MS = 10_000;
 
-/** One connection: sends its request again as soon as the answer has arrived whole. */
+/** One connection: sends its request again as soon as the answer has arrived whole, as long as the run goes on. */
 class Connection {
   #rest = Buffer.alloc(0);
   #sentAt = 0;
@@ -29,11 +29,15 @@ class Connection {
   loop() {
     return new Promise((resolve) => {
       this.#done = resolve;
-      this.#send();
+      this.#next(performance.now());
     });
   }
 
-  #send() {
+  #next(now) {
+    if (!this.run.goesOn(now)) {
+      this.#finish();
+      return;
+    }
     this.#sentAt = performance.now();
     this.socket.write(this.request);
   }
@@ -48,8 +52,7 @@ class Connection {
     this.#rest = Buffer.alloc(0);
     const now = performance.now();
     this.run.note(now, now - this.#sentAt, bytes);
-    if (now < this.run.end) this.#send();
-    else this.#finish();
+    this.#next(now);
   }
 
   #finish(error) {
@@ -78,9 +81,19 @@ class Run {
   firstRefusal = undefined;
   broken = [];
 
+  #left;
+
   constructor(start, job) {
-    this.from = start + job.warmupMs;
-    this.end = this.from + job.measureMs;
+    this.from = start + (job.warmupMs ?? 0);
+    this.end = job.count === undefined ? this.from + job.measureMs : Number.POSITIVE_INFINITY;
+    this.#left = job.count ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether one more request is to be sent. */
+  goesOn(now) {
+    if (this.#left === 0 || now >= this.end) return false;
+    this.#left -= 1;
+    return true;
   }
 
   note(now, latency, bytes) {
@@ -94,11 +107,15 @@ class Run {
     if (now >= this.from && now < this.end) this.latencies.push(latency);
   }
 
-  result(job) {
+  /** What came of it; `now`: when the last answer had come. */
+  result(now) {
+    const seconds = (Math.min(now, this.end) - this.from) / 1000;
     const sorted = Float64Array.from(this.latencies).sort();
     const at = (part) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
     return {
-      perSecond: sorted.length / (job.measureMs / 1000),
+      seconds,
+      measured: sorted.length,
+      perSecond: sorted.length / seconds,
       p50: at(0.5),
       p99: at(0.99),
       succeeded: this.succeeded,
@@ -124,11 +141,22 @@ function open(port) {
 async function perform(job) {
   const sockets = await Promise.all(job.requests.map(() => open(job.port)));
   const run = new Run(performance.now(), job);
+  const loops = async () => {
+    await Promise.all(sockets.map((socket, index) => new Connection(socket, Buffer.from(job.requests[index], 'base64'), run).loop()));
+    return performance.now();
+  };
   // The moment the measured part begins and ends, for whoever watches the processes meanwhile.
-  const marks = [delay(job.warmupMs).then(() => process.send({ phase: 'begin' })), delay(job.warmupMs + job.measureMs).then(() => process.send({ phase: 'end' }))];
-  await Promise.all(sockets.map((socket, index) => new Connection(socket, Buffer.from(job.requests[index], 'base64'), run).loop()));
+  const mark = (phase) => process.send({ phase });
+  if (job.count !== undefined) {
+    mark('begin');
+    const now = await loops();
+    mark('end');
+    return run.result(now);
+  }
+  const marks = [delay(job.warmupMs).then(() => mark('begin')), delay(job.warmupMs + job.measureMs).then(() => mark('end'))];
+  const now = await loops();
   await Promise.all(marks);
-  return run.result(job);
+  return run.result(now);
 }
 
 process.on('message', (job) => {

@@ -3,34 +3,42 @@
 import { fork, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { openSync, closeSync } from 'node:fs';
+import { openSync, closeSync, statSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 
 import { Secret } from '../dist/src/domain/secret.js';
 import { addressUrl, EmbeddedPostgres } from '../dist/src/kernel/embedded-postgres.js';
 import { formOf, query, rawRequest } from './client.mjs';
 import { fsyncMilliseconds, isInMemory, reading, between, residentMiB } from './machine.mjs';
+import { documents, OPERATIONS } from './operations.mjs';
 
 const here = import.meta.dirname;
 const START_MS = 60_000;
 const STOP_MS = 10_000;
+const COLLECT_MS = 30_000;
 
 /** The processes and folders of one run. */
 export class Stage {
   #undo = [];
   #children = new Set();
   #aborted = false;
+  /** Successful answers by the action that was asked for, and how many of them gave a session. */
+  #answered = { session: 0, GetCallerIdentity: 0, AssumeRole: 0 };
 
-  /** Starts everything; `close` must be called whatever happens, also when this throws. */
-  async open({ main, profile, logLevel }) {
+  /**
+   * Starts everything; `close` must be called whatever happens, also when this throws. `collects`: the server can be
+   * told to collect garbage.
+   */
+  async open({ main, profile, logLevel, collects = false }) {
     const steps = [
       () => this.#makeFolder(),
       () => this.#startDatabase(),
-      () => this.#startServer({ main, profile, logLevel }),
+      () => this.#startServer({ main, profile, logLevel, collects }),
       () => this.#startClients(),
       () => this.#populate(),
     ];
@@ -61,9 +69,10 @@ export class Stage {
     if (this.settings.fsync !== 'on') throw new Error('the database does not sync: nothing durable can be measured');
   }
 
-  async #startServer({ main, profile, logLevel }) {
+  async #startServer({ main, profile, logLevel, collects }) {
     this.root = { accessKeyId: 'AKIABENCHBENCHBENCHB', secret: Secret.of(randomBytes(30).toString('base64')), account: '111122223333' };
-    const log = openSync(path.join(this.folder, 'server.log'), 'w', 0o600);
+    this.logFile = path.join(this.folder, 'server.log');
+    const log = openSync(this.logFile, 'w', 0o600);
     const env = {
       ...process.env,
       DATABASE_URL: addressUrl(this.database.address, 'postgres'),
@@ -76,9 +85,12 @@ export class Stage {
       STINT_BOOTSTRAP_ACCESS_KEY_ID: this.root.accessKeyId,
       STINT_BOOTSTRAP_SECRET_ACCESS_KEY: this.root.secret.reveal(),
     };
-    const flags = profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile];
+    const flags = [
+      ...(profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile]),
+      ...(collects ? ['--import', new URL('collect.mjs', import.meta.url).href] : []),
+    ];
     // As `npm start` runs it, with the log going to a file as it would under a supervisor.
-    this.server = this.#keep(spawn(process.execPath, ['--enable-source-maps', ...flags, main], { env, stdio: ['ignore', log, 'pipe'] }));
+    this.server = this.#keep(spawn(process.execPath, ['--enable-source-maps', ...flags, main], { env, stdio: ['ignore', log, 'pipe', ...(collects ? ['ipc'] : [])] }));
     closeSync(log);
     this.url = await listening(this.server);
     this.port = Number(new URL(this.url).port);
@@ -97,30 +109,61 @@ export class Stage {
     return child;
   }
 
-  /** A user with a key and a policy, and a role that trusts it. */
+  /** A user with a key and a policy, a role that trusts it, and one that lets it give tags as well. */
   async #populate() {
-    const call = (form, service = 'iam') => query({ url: this.url, keys: this.root, service, form: formOf(service, form) });
+    const call = (form) => query({ url: this.url, keys: this.root, service: 'iam', form: formOf('iam', form) });
+    const { account } = this.root;
+    const { user, ...roles } = documents(account);
     await call({ Action: 'CreateUser', UserName: 'caller' });
     const key = await call({ Action: 'CreateAccessKey', UserName: 'caller' });
-    const allow = { Version: '2012-10-17', Statement: [{ Sid: 'Assume', Effect: 'Allow', Action: 'sts:AssumeRole', Resource: `arn:aws:iam::${this.root.account}:role/*` }] };
-    await call({ Action: 'PutUserPolicy', UserName: 'caller', PolicyName: 'assume', PolicyDocument: JSON.stringify(allow) });
-    const trust = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${this.root.account}:user/caller` }, Action: 'sts:AssumeRole' }] };
-    await call({ Action: 'CreateRole', RoleName: 'worker', AssumeRolePolicyDocument: JSON.stringify(trust) });
-    this.world = { keys: { accessKeyId: key.AccessKeyId, secret: Secret.of(key.SecretAccessKey) }, roleArn: `arn:aws:iam::${this.root.account}:role/worker` };
+    await call({ Action: 'PutUserPolicy', UserName: 'caller', PolicyName: 'assume', PolicyDocument: JSON.stringify(user) });
+    for (const [name, trust] of Object.entries(roles)) await call({ Action: 'CreateRole', RoleName: name, AssumeRolePolicyDocument: JSON.stringify(trust) });
+    const arnOf = (name) => `arn:aws:iam::${account}:role/${name}`;
+    this.world = { account, keys: { accessKeyId: key.AccessKeyId, secret: Secret.of(key.SecretAccessKey) }, workerArn: arnOf('worker'), taggedArn: arnOf('tagged') };
   }
 
-  /** Request bytes for a number of connections, each with a session name of its own. */
-  #requests(operation, connections) {
-    return Array.from({ length: connections }, (_, index) => {
-      const role = operation === 'AssumeRole' ? { RoleArn: this.world.roleArn, RoleSessionName: `session-${index}` } : {};
-      return rawRequest({ url: this.url, keys: this.world.keys, service: 'sts', form: formOf('sts', { Action: operation, ...role }) }).toString('base64');
-    });
+  /** A session as AssumeRole gives it. */
+  async #session(index) {
+    const form = formOf('sts', OPERATIONS.AssumeRole.parameters(this.world, index));
+    const { AccessKeyId, SecretAccessKey, SessionToken } = await query({ url: this.url, keys: this.world.keys, service: 'sts', form });
+    this.#count(OPERATIONS.AssumeRole, 1);
+    return { accessKeyId: AccessKeyId, secret: Secret.of(SecretAccessKey), sessionToken: SessionToken };
   }
 
-  /** Loads the server, or the bare handler with the same bytes, and answers what came of it. */
-  async measure({ target, operation, connections, seconds, warmupSeconds }) {
+  #count({ action, issues }, answers) {
+    this.#answered[action] += answers;
+    if (issues) this.#answered.session += answers;
+  }
+
+  /**
+   * Request bytes of an operation for a number of connections, each with a session name of its own, or signed with a
+   * session of its own. They are good for 15 minutes.
+   */
+  async requests(operation, connections) {
+    const { parameters, signedWith } = OPERATIONS[operation];
+    const requests = [];
+    for (let index = 0; index < connections; index += 1) {
+      const keys = signedWith === 'session' ? await this.#session(index) : this.world.keys;
+      requests.push(rawRequest({ url: this.url, keys, service: 'sts', form: formOf('sts', parameters(this.world, index)) }).toString('base64'));
+    }
+    return { operation, requests };
+  }
+
+  /**
+   * Loads the server, or the bare handler with the same bytes, for `seconds` after `warmupSeconds`, or until `count`
+   * requests are answered, and says what came of it. Throws where anything was not answered with success.
+   */
+  async measure({ target, requests: { operation, requests }, seconds, warmupSeconds, count }) {
+    const port = target === 'bare' ? this.barePort : this.port;
+    const result = await this.#perform(count === undefined ? { port, requests, warmupMs: warmupSeconds * 1000, measureMs: seconds * 1000 } : { port, requests, count });
+    if (target === 'server') this.#count(OPERATIONS[operation], result.succeeded);
+    if (result.refused > 0) throw new Error(`${operation} was refused ${result.refused} times: ${result.firstRefusal}`);
+    if (result.broken.length > 0) throw new Error(`${operation}: ${result.broken[0]}`);
+    return result;
+  }
+
+  async #perform(job) {
     const pids = { server: this.server.pid, database: this.database.pid, load: this.load.pid, bare: this.bare.pid };
-    const job = { port: target === 'bare' ? this.barePort : this.port, requests: this.#requests(operation, connections), warmupMs: warmupSeconds * 1000, measureMs: seconds * 1000 };
     let before;
     let after;
     const result = await new Promise((resolve, reject) => {
@@ -137,23 +180,64 @@ export class Stage {
       this.load.on('message', receive).once('exit', failed);
       this.load.send(job);
     });
-    return { ...result, machine: perRequest(between(before, after), result.perSecond * seconds) };
+    return { ...result, machine: perRequest(between(before, after), result.measured) };
+  }
+
+  /**
+   * Every answer, whatever it was given for, must have left its rows: sessions for credentials, and one event for each
+   * call. Answers what was counted on both sides.
+   */
+  async checkRows() {
+    const answered = this.#answered;
+    const found = await this.#rows(answered);
+    return Object.entries(answered).map(([name, count]) => ({ name, answered: count, recorded: found[name] ?? 0, equal: count === (found[name] ?? 0) }));
   }
 
   /** Rows of sessions, and of audit events by name; asked until reads, which are recorded behind their answers, have arrived. */
-  async rows(expected) {
+  async #rows(expected) {
     for (let attempt = 0; ; attempt += 1) {
       const sessions = await this.client.query('SELECT count(*)::int AS count FROM session');
       const events = await this.client.query("SELECT event_name AS name, count(*)::int AS count FROM audit_event WHERE outcome = 'success' GROUP BY 1");
       const found = { session: sessions.rows[0].count, ...Object.fromEntries(events.rows.map(({ name, count }) => [name, count])) };
       if (attempt === 20 || Object.entries(expected).every(([name, count]) => (found[name] ?? 0) === count)) return found;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await this.pause(100);
     }
   }
 
-  /** Resident memory of the server in MiB. */
-  get serverMiB() {
-    return residentMiB(this.server.pid);
+  /** Waits some milliseconds. Throws where the run was ended meanwhile. */
+  async pause(milliseconds) {
+    await delay(milliseconds);
+    if (this.#aborted) throw new Error('interrupted');
+  }
+
+  /** Resident memory of the server in MiB: as the system tells it, or where it does not, as the server does. */
+  async serverMiB() {
+    return residentMiB(this.server.pid) ?? (await this.metric('stint_memory_bytes')) / 2 ** 20;
+  }
+
+  /** Has the server collect its garbage, and answers what V8 then uses of its heap, in MiB. */
+  async collected() {
+    const answer = once(this.server, 'message', { signal: AbortSignal.timeout(COLLECT_MS) });
+    this.server.send('collect');
+    const [{ heapUsed }] = await answer;
+    return heapUsed / 2 ** 20;
+  }
+
+  /** What the server has written to its log, in MiB. */
+  get logMiB() {
+    return statSync(this.logFile).size / 2 ** 20;
+  }
+
+  /** What the database takes up on disk, without its write-ahead log, in MiB. */
+  async databaseMiB() {
+    const { rows } = await this.client.query('SELECT pg_database_size(current_database())::float8 AS bytes');
+    return rows[0].bytes / 2 ** 20;
+  }
+
+  /** A metric of the server that has no labels. */
+  async metric(name) {
+    const answer = await fetch(new URL('/metrics', this.url));
+    return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(await answer.text())?.[1]);
   }
 
   /** Ends the server alone, so that it writes its profile. */
@@ -177,6 +261,24 @@ export class Stage {
   /** For a process that cannot wait any more. */
   killAll() {
     for (const child of this.#children) child.kill('SIGKILL');
+  }
+}
+
+/** Does some work on a stage and takes everything down again, whatever happens. */
+export async function onStage(work) {
+  const stage = new Stage();
+  process.on('exit', () => stage.killAll());
+  // The first one ends the measurement and takes everything down in order; a second one does not wait.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.once(signal, () => {
+      stage.abort();
+      process.once(signal, () => process.exit(130));
+    });
+  }
+  try {
+    await work(stage);
+  } finally {
+    await stage.close();
   }
 }
 
