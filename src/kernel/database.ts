@@ -38,7 +38,7 @@ export class Database {
   static async connect(url: string, options: { entities: Entities; poolSize: number; memory: Memory }): Promise<Database> {
     const source = dataSource(url, options.entities, { size: options.poolSize, bounds: REQUEST_BOUNDS });
     await initialize(source);
-    const apart = dataSource(url, [], { size: 1, bounds: REQUEST_BOUNDS });
+    const apart = dataSource(url, [], { size: 1, bounds: APART_BOUNDS });
     await initialize(apart);
     return new Database(source, options.memory, apart);
   }
@@ -215,6 +215,8 @@ export function unavailable(cause: unknown): ApiError {
 
 /** Bounds on what a request may make the database do, in milliseconds. */
 const REQUEST_BOUNDS = { statement_timeout: 15_000, idle_in_transaction_session_timeout: 30_000, query_timeout: 20_000 };
+/** What is asked again and again must not wait long for one answer. */
+const APART_BOUNDS = { statement_timeout: 5_000, idle_in_transaction_session_timeout: 5_000, query_timeout: 6_000 };
 /** A migration takes the time it takes, and so does waiting for another node's. */
 const NO_BOUNDS = { statement_timeout: 0, idle_in_transaction_session_timeout: 0 };
 

@@ -50,8 +50,8 @@ export class SessionPolicies {
 
   async #passed({ inline, arns }: PassedPolicies): Promise<readonly NamedPolicy[]> {
     const managed = await Promise.all(arns.map((arn) => this.managed.findInForce(arn)));
-    // A managed policy that is gone allows nothing any more.
-    return [...(inline === undefined ? [] : [this.#named('session-policy', inline)]), ...managed.filter((policy) => policy !== undefined)];
+    // What a policy that is gone denied must not be allowed by its end: it denies everything.
+    return [...(inline === undefined ? [] : [this.#named('session-policy', inline)]), ...managed.map((policy, index) => policy ?? { id: arns[index] ?? '', document: UNREADABLE })];
   }
 
   #named(id: string, text: string): NamedPolicy {

@@ -18,6 +18,8 @@ import { IssuedAnswersStore } from './issued-answers.store.js';
 import { Revocations } from './revocations.js';
 import { chainOf, SessionsStore } from './sessions.store.js';
 
+/** How many requests may wait for one another under one key. */
+const WAITING_MAX = 64;
 /** How long an issuance may be repeated under its Idempotency-Key, in milliseconds. */
 const KEPT_MS = 600_000;
 
@@ -38,7 +40,7 @@ export interface Repeatable {
  */
 @Injectable()
 export class IssuedAnswers {
-  readonly #running = new Map<string, Promise<unknown>>();
+  readonly #running = new Map<string, { readonly last: Promise<unknown>; readonly count: number }>();
 
   // What answers are kept and opened with, and what tells whether their sessions still are.
   // eslint-disable-next-line house/max-params
@@ -59,12 +61,14 @@ export class IssuedAnswers {
   async once<T>(call: Repeatable, work: () => Promise<T>): Promise<T> {
     const key = keyOf(call).toString('base64');
     const before = this.#running.get(key);
-    const mine = (before ?? Promise.resolve()).then(work, work);
-    this.#running.set(key, mine);
+    if (before !== undefined && before.count >= WAITING_MAX) throw new ApiError('IdempotencyConflict', 'Too many requests with this Idempotency-Key are under way. Repeat the request in a moment.');
+    const mine = (before?.last ?? Promise.resolve()).then(work, work);
+    this.#running.set(key, { last: mine, count: (before?.count ?? 0) + 1 });
     try {
       return await mine;
     } finally {
-      if (this.#running.get(key) === mine) this.#running.delete(key);
+      // Whoever is last takes the queue away; until then its length is what it ever was.
+      if (this.#running.get(key)?.last === mine) this.#running.delete(key);
     }
   }
 
@@ -78,7 +82,8 @@ export class IssuedAnswers {
     if (row === undefined) return undefined;
     if (!row.inputSha256.equals(inputOf(call))) throw new ApiError('IdempotencyConflict', 'The Idempotency-Key was used for a request with other parameters. Use a new key for each request.');
     const opened = await this.#opened(row.sealed, key);
-    const output = revived(call.contract.output, JSON.parse(opened.toString('utf8'))) as { SessionId?: unknown };
+    const output = revived(call.contract.output, JSON.parse(opened.toString('utf8'))) as { SessionId?: unknown; Expiration?: unknown };
+    if (output.Expiration instanceof Date && output.Expiration <= call.now) throw isOver();
     if (typeof output.SessionId === 'string') await this.#requireLive(output.SessionId, call.now);
     return { output, issuedAt: new Date(row.expiresAt.getTime() - KEPT_MS) };
   }
@@ -101,7 +106,7 @@ export class IssuedAnswers {
     const isLive = row !== undefined && row.expiresAt > now && !this.revocations.isEnded(chainOf(row));
     // The role may have been deleted, and another made under its name.
     if (isLive && (row.roleId === null || (await this.roles.findRole(row.roleId)) !== undefined)) return;
-    throw new ApiError('IdempotencyConflict', 'The session that was issued under this Idempotency-Key is over. Use a new key to obtain another.');
+    throw isOver();
   }
 
   async #opened(sealed: Buffer, key: Buffer): Promise<Buffer> {
@@ -114,6 +119,10 @@ export class IssuedAnswers {
     if (!Buffer.isBuffer(opened)) throw new Error('an answer that was kept does not open');
     return opened;
   }
+}
+
+function isOver(): ApiError {
+  return new ApiError('IdempotencyConflict', 'The session that was issued under this Idempotency-Key is over. Use a new key to obtain another.');
 }
 
 /**

@@ -76,7 +76,7 @@ export class IssuerKeys {
     if (key === undefined) throw new Error(`the issuer of account ${accountId} has no key for ${algorithm}`);
     const { privateKey, publicKey } = this.#open(key);
     const token = await new SignJWT(claims).setProtectedHeader({ typ: 'JWT', alg: algorithm, kid: key.keyId }).sign(privateKey);
-    await jwtVerify(token, publicKey, { algorithms: [algorithm], currentDate: now, ...(claims.iss !== undefined && { issuer: claims.iss }), ...(claims.aud !== undefined && { audience: claims.aud }), typ: 'JWT' });
+    await jwtVerify(token, publicKey, { algorithms: [algorithm], currentDate: new Date((claims.iat ?? 0) * 1000), ...(claims.iss !== undefined && { issuer: claims.iss }), ...(claims.aud !== undefined && { audience: claims.aud }), typ: 'JWT' });
     if (!publishedKeys(issuer.keys, now).includes(key)) throw new Error('a token was signed with a key that is not published');
     return { token, keyId: key.keyId };
   }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 
-import type { RevocationKind } from '../domain/session-chain.js';
+import { endings, type Chain, type RevocationKind } from '../domain/session-chain.js';
 import { Database, type ReadTx, type Tx } from '../kernel/database.js';
 import { RevocationRow } from './sessions.entities.js';
 
@@ -70,9 +70,27 @@ export class RevocationsStore {
     return row?.latest ?? undefined;
   }
 
-  /** Revocations of these subjects, oldest first: what ended a session, and when. */
-  async of(tx: ReadTx, subjects: readonly string[]): Promise<readonly RevocationRow[]> {
-    if (subjects.length === 0) return [];
-    return tx.createQueryBuilder(RevocationRow, 'r').where('r.subject IN (:...subjects)', { subjects: [...new Set(subjects)] }).orderBy('r.revokedAt').getMany();
+  /** Whether all that a revocation would end is ended already, for as long. */
+  async isCovered(tx: ReadTx, { kind, subject, issuedBefore }: Pick<RevocationFact, 'kind' | 'subject' | 'issuedBefore'>): Promise<boolean> {
+    // Of a role or principal more is obtained all the time, and what ended the earlier may be forgotten first.
+    if (kind !== 'session' && kind !== 'chain') return false;
+    const rows = await tx.query<unknown[]>('SELECT 1 FROM session_revocation WHERE subject = $1 AND kind = $2 AND issued_before >= $3 LIMIT 1', [subject, kind, issuedBefore]);
+    return rows.length > 0;
+  }
+
+  /**
+   * When each of some chains was ended first; undefined where it was not. Looked up key by key in the database: of one
+   * role or principal there may be any number of revocations.
+   */
+  async firstEnds(tx: ReadTx, chains: readonly Chain[]): Promise<readonly (Date | undefined)[]> {
+    const asked = chains.flatMap((chain, index) => endings(chain).map(([key, issuedAt]) => ({ index, kind: key.slice(0, key.indexOf(':')), subject: key.slice(key.indexOf(':') + 1), issuedAt })));
+    if (asked.length === 0) return [];
+    const rows = await tx.query<{ place: number; ended: Date | null }[]>(
+      `SELECT place, min((SELECT min(revoked_at) FROM session_revocation r WHERE r.subject = asked.subject AND r.kind = asked.kind AND r.issued_before > asked.issued_at)) AS ended
+       FROM unnest($1::int[], $2::text[], $3::text[], $4::timestamptz[]) AS asked (place, kind, subject, issued_at) GROUP BY place`,
+      [asked.map(({ index }) => index), asked.map(({ kind }) => kind), asked.map(({ subject }) => subject), asked.map(({ issuedAt }) => issuedAt)],
+    );
+    const ended = new Map(rows.map((row) => [row.place, row.ended ?? undefined]));
+    return chains.map((_, index) => ended.get(index));
   }
 }

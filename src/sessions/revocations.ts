@@ -25,12 +25,14 @@ export const CLOCKS_DIFFER_MS = 1_000;
  * How far a session's beginning is moved at the most, in milliseconds: the clock of the node that ended others may be
  * ahead, and what it ended reaches `CLOCKS_DIFFER_MS` further, a little more where much was ended in a row.
  */
-const MOVED_MAX_MS = 5 * CLOCKS_DIFFER_MS;
+export const MOVED_MAX_MS = 5 * CLOCKS_DIFFER_MS;
 
 interface Ending {
   /** Sessions issued before are over: epoch milliseconds. */
   readonly before: number;
   readonly liveUntil: number;
+  /** When this node learnt of it, by its own clock: epoch milliseconds. */
+  readonly learntAt: number;
 }
 
 /**
@@ -102,14 +104,19 @@ export class Revocations {
   }
 
   /**
-   * When a session begins that is issued now: a moment later where everything until then was ended a moment ago, or it
-   * would be over before it began.
+   * When a session begins that is asked for at a time: a moment later where everything until then had been ended before
+   * it was asked for, or it would be over before it began. What was ended while the request was under way stays so.
    */
   issueTime({ chain, startedBy }: Chain, now: Date): Date {
     const own = chain.at(-1);
     if (own === undefined || this.#endings.size === 0) return now;
-    const latest = Math.max(...endings({ chain, startedBy }).map(([key, at]) => (at === own.issuedAt ? (this.#endings.get(key)?.before ?? 0) : 0)));
+    const latest = Math.max(...endings({ chain, startedBy }).map(([key, at]) => (at === own.issuedAt ? this.#endBefore(key, now) : 0)));
     return latest > now.getTime() && latest <= now.getTime() + MOVED_MAX_MS ? new Date(latest) : now;
+  }
+
+  #endBefore(key: RevocationKey, now: Date): number {
+    const ending = this.#endings.get(key);
+    return ending !== undefined && ending.learntAt <= now.getTime() ? ending.before : 0;
   }
 
   async #askUntilDone(): Promise<void> {
@@ -139,6 +146,7 @@ export class Revocations {
     this.#endings.set(key, {
       before: Math.max(known?.before ?? -Infinity, fact.issuedBefore.getTime()),
       liveUntil: Math.max(known?.liveUntil ?? -Infinity, fact.liveUntil.getTime()),
+      learntAt: known !== undefined && known.before >= fact.issuedBefore.getTime() ? known.learntAt : this.clock.now().getTime(),
     });
   }
 

@@ -3,24 +3,22 @@ import type { z } from 'zod';
 
 import { iamArn, nameInArn, parseArn, rootArn } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
-import { endedAt, revocationKey, type RevocationKind } from '../domain/session-chain.js';
+import type { RevocationKind } from '../domain/session-chain.js';
 import { IdentitiesStore } from '../identities/identities.store.js';
 import type { ReadTx, Tx } from '../kernel/database.js';
 import { Random } from '../kernel/effects.js';
 import { implement, type ChangeCtx } from '../kernel/handler.js';
 import { pageRequest, requireTimeAndId } from '../kernel/page.js';
 import { RolesStore } from '../roles/roles.store.js';
-import { CLOCKS_DIFFER_MS } from './revocations.js';
+import { CLOCKS_DIFFER_MS, MOVED_MAX_MS } from './revocations.js';
 import { RevocationsStore } from './revocations.store.js';
 import { sessionContracts } from './sessions.contract.js';
 import type { SessionRow } from './sessions.entities.js';
-import { chainOf, isSeenBy, SessionsStore, type SessionFilter } from './sessions.store.js';
+import { chainOf, isSeenBy, LONGEST_SESSION_MS, SessionsStore, type SessionFilter } from './sessions.store.js';
 
 type Session = z.input<typeof sessionContracts.GetSession.output>['Session'];
 type Revoked = z.input<typeof sessionContracts.RevokeSession.output>;
 
-/** The longest that any session lasts (AWS STS API Reference: GetSessionToken), in milliseconds. */
-const LONGEST_SESSION_MS = 129_600_000;
 /** By when every node refuses what was revoked, in seconds. */
 const EFFECTIVE_WITHIN_SECONDS = 1;
 
@@ -75,6 +73,7 @@ export class SessionOperations {
       }),
     RevokeSession: async (input, ctx) => {
       const row = await this.#found(ctx.tx, ctx.caller.account, input.SessionId);
+      ctx.note({ alsoAccount: row.accountId === ctx.caller.account ? row.issuerAccountId : row.accountId });
       return this.#end(ctx, { kind: 'session', subjects: [row.sessionId], filter: { throughSessionId: row.sessionId } });
     },
     RevokeSessions: async (input, ctx) => {
@@ -106,6 +105,8 @@ export class SessionOperations {
   async #endingOf(tx: Tx, account: string, of: { PrincipalArn: string | undefined; RoleArn: string | undefined; RootSessionId: string | undefined }): Promise<Ending> {
     if (of.PrincipalArn !== undefined) {
       const ids = required(await this.#principalIds(tx, account, of.PrincipalArn), of.PrincipalArn);
+      // Anybody could be named who might be federated one day; a rule is kept only for somebody who was.
+      if (ids.some((id) => id.includes(':')) && !(await this.store.isKnown(tx, account, of.PrincipalArn))) required([], of.PrincipalArn);
       return { kind: 'principal', subjects: ids, filter: { obtainedBy: ids } };
     }
     if (of.RoleArn !== undefined) {
@@ -124,6 +125,7 @@ export class SessionOperations {
     const liveUntil = new Date(ctx.now.getTime() + LONGEST_SESSION_MS + CLOCKS_DIFFER_MS);
     const before = issuedBefore ?? (kind === 'session' || kind === 'chain' ? ALWAYS : await this.#untilNow(ctx, liveUntil));
     for (const subject of subjects) {
+      if (await this.revocations.isCovered(ctx.tx, { kind, subject, issuedBefore: before })) continue;
       await this.revocations.insert(ctx.tx, {
         revocationId: this.random.uuid(),
         accountId: account,
@@ -141,7 +143,9 @@ export class SessionOperations {
   /** "Until now", also by the clocks of other nodes, and beyond where sessions were moved to for what was ended before. */
   async #untilNow(ctx: ChangeCtx, liveUntil: Date): Promise<Date> {
     const latest = await this.revocations.latestEnd(ctx.tx, ctx.now, new Date(liveUntil.getTime() - RECENTLY_MS));
-    return new Date(Math.max(ctx.now.getTime() + CLOCKS_DIFFER_MS, (latest?.getTime() ?? 0) + 1));
+    // Beginnings are never moved further, whatever a clock that is ahead has written.
+    const furthest = ctx.now.getTime() + MOVED_MAX_MS + CLOCKS_DIFFER_MS;
+    return new Date(Math.max(ctx.now.getTime() + CLOCKS_DIFFER_MS, Math.min((latest?.getTime() ?? 0) + 1, furthest)));
   }
 
   /** Unique ids of whoever sessions show an ARN of: a role session's ARN is nobody's but its own. */
@@ -216,10 +220,8 @@ export class SessionOperations {
 
   async #shown(tx: ReadTx, rows: readonly SessionRow[], seen: Seen): Promise<Session[]> {
     const chains = rows.map(chainOf);
-    const subjects = chains.flatMap(({ chain, startedBy }) => [startedBy, ...chain.flatMap(({ sessionId, principalId }) => [sessionId, principalId])]);
-    const known = await this.revocations.of(tx, subjects);
-    const facts = known.map((row) => ({ key: revocationKey(row.kind, row.subject), issuedBefore: row.issuedBefore, revokedAt: row.revokedAt }));
-    return rows.map((row, index) => shown(row, endedAt(chains[index] ?? chainOf(row), facts), seen));
+    const ended = await this.revocations.firstEnds(tx, chains);
+    return rows.map((row, index) => shown(row, ended[index], seen));
   }
 }
 

@@ -95,6 +95,12 @@ export class SessionsStore {
     return row !== undefined && isSeenBy(row, account) ? row : undefined;
   }
 
+  /** Whether a session of the account shows this ARN. */
+  async isKnown(tx: ReadTx, account: string, arn: string): Promise<boolean> {
+    const rows = await tx.query<unknown[]>('SELECT 1 FROM session WHERE account_id = $1 AND principal_arn = $2 LIMIT 1', [account, arn]);
+    return rows.length > 0;
+  }
+
   /** Unique ids of the principals that had an ARN when they obtained sessions. */
   async issuerIds(tx: ReadTx, account: string, arn: string): Promise<readonly string[]> {
     const rows = await tx.query<{ id: string }[]>(
@@ -166,6 +172,8 @@ const OBTAINED = `(
   OR (s.kind = 'federated-user' AND s.principalId IN (:...ids) AND s.issuedAt < :before)
   OR EXISTS (SELECT 1 FROM jsonb_array_elements(s.ancestors) WITH ORDINALITY AS a (link, n)
              WHERE a.link->>1 IN (:...ids) AND COALESCE((s.ancestors->(a.n::int)->>2)::bigint, extract(epoch FROM s.issuedAt) * 1000) < :beforeMs))`;
+/** The longest that any session lasts (AWS STS API Reference: GetSessionToken), in milliseconds. */
+export const LONGEST_SESSION_MS = 129_600_000;
 const LATER_THAN_ALL = new Date('9999-12-31T00:00:00Z');
 
 function conditions(account: string, filter: SessionFilter): { clauses: readonly string[]; values: Record<string, unknown> } {
@@ -184,7 +192,9 @@ function conditions(account: string, filter: SessionFilter): { clauses: readonly
   add(filter.rootSessionId, `(s.rootSessionId = :rootSessionId AND ${FIRST_MS} < :beforeMs)`, { rootSessionId: filter.rootSessionId });
   add(filter.throughSessionId, `(s.sessionId = :throughSessionId OR s.ancestors @> :through::jsonb)`, { throughSessionId: filter.throughSessionId, through: JSON.stringify([[filter.throughSessionId]]) });
   add(filter.kind, 's.kind = :kind', { kind: filter.kind });
-  add(filter.notExpiredAt, 's.expiresAt > :notExpiredAt', { notExpiredAt: filter.notExpiredAt });
+  // The time of issue, too, because that is what there is an index on.
+  const since = filter.notExpiredAt && new Date(filter.notExpiredAt.getTime() - LONGEST_SESSION_MS);
+  add(filter.notExpiredAt, 's.expiresAt > :notExpiredAt AND s.issuedAt > :since', { notExpiredAt: filter.notExpiredAt, since });
   add(filter.expiredAt, 's.expiresAt <= :expiredAt', { expiredAt: filter.expiredAt });
   return { clauses, values };
 }

@@ -106,7 +106,7 @@ export const stsContracts = {
     input: z.object({
       Policy: ShortSessionPolicy.optional(),
       DurationSeconds: z.int().min(1).max(129_600).optional(),
-      ScopedSessionDescription: z.string().max(256).optional(),
+      ScopedSessionDescription: z.string().max(256).regex(/^[\u0009\u000A\u000D\u0020-\uD7FF\uE000-\uFFFD]*$/, { error: '[\\u0009\\u000A\\u000D\\u0020-\\uD7FF\\uE000-\\uFFFD]*' }).optional(),
       ...issuingIn,
     }),
     output: z.object({

@@ -30,7 +30,7 @@ type Answer = 'ok' | 'kind' | 'root' | 'bare' | 'subject' | 'invalid' | 'policy'
 /** Who may call what (sts-api §2), whatever the policies allow. */
 const matrix: readonly (readonly [operation: string, ...answers: Answer[]])[] = [
   ['AssumeRole', 'root', 'ok', 'ok', 'ok', 'root', 'kind', 'kind', 'root'],
-  ['AssumeRoot', 'bare', 'ok', 'ok', 'kind', 'kind', 'kind', 'kind', 'bare'],
+  ['AssumeRoot', 'bare', 'ok', 'ok', 'kind', 'kind', 'kind', 'kind', 'policy'],
   ['GetSessionToken', 'ok', 'ok', 'kind', 'kind', 'kind', 'kind', 'kind', 'kind'],
   ['GetFederationToken', 'ok', 'ok', 'kind', 'kind', 'kind', 'kind', 'kind', 'kind'],
   ['GetCallerIdentity', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok'],
@@ -95,7 +95,7 @@ describe('of the operations of STS, IAM and Stint', () => {
     ListUsers: (held) => app.iam(held).send(new ListUsersCommand()),
   };
 
-  const resource = (operation: string): string => (operation === 'ListUsers' ? ` on resource: arn:aws:iam::${member}:user/` : '');
+  const resource = (operation: string): string => ({ ListUsers: ` on resource: arn:aws:iam::${member}:user/`, AssumeRoot: ` on resource: arn:aws:iam::${member}:root` })[operation] ?? '';
   const refusals: Readonly<Record<Exclude<Answer, 'ok'>, (operation: string, kind: Kind) => { code: string; status: number; message: string }>> = {
     kind: (operation) => ({ code: 'AccessDenied', status: 403, message: `Cannot call ${operation} with session credentials` }),
     root: () => ({ code: 'AccessDenied', status: 403, message: 'Roles may not be assumed by root accounts.' }),
