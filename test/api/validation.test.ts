@@ -95,7 +95,7 @@ const violations: Readonly<Record<string, readonly Violation[]>> = {
   PrincipalArn: arn,
   ProvidedContexts: [more(5, { ProviderArn: 'arn:aws:iam::aws:contextProvider/x' })],
   RootSessionId: [uuid],
-  ScopedSessionDescription: [longer(256)],
+  ScopedSessionDescription: [longer(256), pattern('\u0000', '[\\u0009\\u000A\\u000D\\u0020-\\uD7FF\\uE000-\\uFFFD]*')],
   SerialNumber: [shorter('x', 9), longer(256), pattern('with a blank', '[\\w+=/:,.@-]*')],
   SessionId: [uuid],
   SigningAlgorithm: [oneOf('RS256', 'ES384')],

@@ -115,6 +115,14 @@ describe('session policies', () => {
       expect(await sessions.looksOf(keys)).toEqual([]);
     });
 
+    it('are not allowed what the managed policy denied once it is gone, whatever else was passed', async () => {
+      const arn = await home.policy(fresh('going'), { Version: '2012-10-17', Statement: [{ Effect: 'Deny', Action: roles, Resource: '*' }] });
+      const keys = await sessions.assumed(alice, powerful, { ...passed(allows('*')), PolicyArns: [{ arn }] });
+      expect(await sessions.looksOf(keys)).toEqual(LOOKS.filter((look) => look !== roles));
+      await app.iam(home.root).send(new DeletePolicyCommand({ PolicyArn: arn }));
+      expect(await sessions.looksOf(keys)).toEqual([]);
+    });
+
     it('are not passed on to the roles that are assumed with them', async () => {
       const next = await home.role(fresh('next'), trusts(powerful.arn), { policy: allows('*') });
       const keys = await sessions.assumed(alice, powerful, passed(allows(['sts:AssumeRole', users])));

@@ -185,14 +185,17 @@ describe('a repeated request whose time is running', () => {
     expect([second.status, second.text]).toEqual([200, first.text]);
   });
 
-  it('for a session that has expired since is refused', async () => {
+  it.each<[string, Input]>([
+    ['GetScopedCredentials', { DurationSeconds: 60 }],
+    ['GetWebIdentityToken', { DurationSeconds: 60, Audience: ['https://verifier.example'], SigningAlgorithm: 'ES384' }],
+  ])('for what %s issued and has expired since is refused', async (operation, input) => {
     const key = fresh();
-    const order = { operation: 'GetScopedCredentials', input: { DurationSeconds: 60 }, keys: await session() };
+    const order = { operation, input, keys: await session() };
     expect((await under(key, order)).status).toBe(200);
     a.clock.advance(59);
     expect((await under(key, order)).status).toBe(200);
     a.clock.advance(1);
-    expectRefused(await effectOf(a, () => under(key, order)), OVER, 'GetScopedCredentials');
+    expectRefused(await effectOf(a, () => under(key, order)), OVER, operation);
   });
 });
 

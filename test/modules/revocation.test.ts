@@ -2,6 +2,7 @@ import { DeleteUserCommand, DeleteAccessKeyCommand, DeleteUserPolicyCommand } fr
 
 import { TestApp, type Keys } from '../support/app.js';
 import { call, effectOf, expectRefused } from '../support/calls.js';
+import { hold, untilBlocked } from '../support/outage.js';
 import { Sessions, type TemporaryKeys } from '../support/sessions.js';
 import { allows, World, type Role, type User } from '../support/world.js';
 
@@ -122,6 +123,43 @@ describe('ending', () => {
     const young = await sessions.assumed(alice, a);
     expect(await revoke({ RoleArn: a.arn, IssuedBefore })).toBe(1);
     expect(await states(old, young)).toEqual([OVER, 'alive']);
+  });
+
+  it('a federated user who never was is refused, and keeps no rule', async () => {
+    const PrincipalArn = `arn:aws:sts::${world.root.account}:federated-user/${fresh()}`;
+    const effect = await effectOf(app, () => call(app, 'rest', { operation: 'RevokeSessions', keys: world.root, input: { PrincipalArn } }));
+    expectRefused(effect, { code: 'NoSuchEntity', status: 404 }, 'RevokeSessions');
+  });
+
+  it('what is over already keeps no second rule', async () => {
+    const { keys } = await chain();
+    const SessionId = await idOf(keys[1]);
+    const rules = async (): Promise<number> => (await app.sql('SELECT 1 FROM session_revocation')).length;
+    await revoke({ SessionId });
+    const before = await rules();
+    expect(await revoke({ SessionId })).toBe(2);
+    expect(await rules()).toBe(before);
+  });
+
+  it('all until now also ends what is issued to a request that had been made before, and not one made later', async () => {
+    const alice = await user();
+    const a = await role(alice.arn);
+    await sessions.assumed(alice, await role(alice.arn));
+    // A node that does not remember the role has to ask for it, and waits.
+    const beside = await TestApp.boot({ beside: app });
+    const held = await hold(app.database, 'role');
+    const underWay = new Sessions(beside).assumed(alice, a);
+    try {
+      await untilBlocked((text) => app.sql(text), 'stint');
+      for (const { clock } of [app, beside]) clock.advance(0.005);
+      expect((await call(beside, 'rest', { operation: 'RevokeSessions', keys: world.root, input: { PrincipalArn: alice.arn } })).code).toBeUndefined();
+    } finally {
+      await held.release();
+    }
+    const late = await new Sessions(beside).assumed(alice, a);
+    const first = await underWay;
+    await beside.close();
+    expect(await states(first, late)).toEqual([OVER, 'alive']);
   });
 
   it('all until now does not end what is issued in the next moment', async () => {
