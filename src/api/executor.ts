@@ -58,6 +58,8 @@ export class Executor {
     const recorded: { -readonly [K in keyof Recorded]: Recorded[K] } = { input: undefined, ignored: [] };
     const facts = this.#facts(asked, known, recorded);
     try {
+      // Whose session is over has proved to hold it all the same: who goes on using it shall be seen.
+      if (known.over !== undefined) throw known.over;
       const { raw, ignored } = asked.decode();
       recorded.ignored = ignored;
       requireCredential(known.caller, { name: operation.name, service: operation.contract.aws ?? 'stint' });
@@ -188,6 +190,7 @@ export class Executor {
   async #refused(facts: Facts, refusal: ApiError): Promise<ApiError> {
     // A refusal that says "the database is away" cannot be written to it.
     if (refusal.code === 'ServiceUnavailable') return refusal;
+    if (refusal.code === 'ExpiredToken') facts.notes = { ...facts.notes, additional: { ...facts.notes.additional, sessionEnded: refusal.detail['why'] } };
     try {
       const decision = refusal.code === 'AccessDenied' ? this.decisions.of(refusal, facts) : undefined;
       if (decision !== undefined) facts.notes = { ...facts.notes, additional: { ...facts.notes.additional, decisionId: decision.id } };

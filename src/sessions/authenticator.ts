@@ -26,6 +26,8 @@ export interface Authenticated {
   readonly caller: Caller;
   readonly region: string;
   readonly service: string;
+  /** Why the session that signed is over before its time: the request is to be recorded, and refused with this. */
+  readonly over?: ApiError;
 }
 
 interface Credential {
@@ -33,7 +35,13 @@ interface Credential {
   readonly secretOf: object | string;
   readonly secret: () => Secret;
   /** Whoever holds it; asked only once the signature was right. */
-  readonly identify: () => Promise<Caller>;
+  readonly identify: () => Promise<Pick<Authenticated, 'caller' | 'over'>>;
+}
+
+/** Who a session acts as, and why it cannot any more. */
+interface Acting {
+  readonly caller: Caller;
+  readonly gone?: string | undefined;
 }
 
 const KEY_FORM = /^[A-Z0-9]{16,128}$/;
@@ -58,7 +66,7 @@ export class Authenticator {
 
   /**
    * Checks a request's signature and time. Throws MissingAuthenticationToken, IncompleteSignature,
-   * InvalidClientTokenId, SignatureDoesNotMatch or ExpiredToken.
+   * InvalidClientTokenId, SignatureDoesNotMatch or, where the time of a session has come, ExpiredToken.
    */
   async authenticate(request: HttpRequest, door: Door, now: Date): Promise<Authenticated> {
     const signed = parseSignature(request);
@@ -67,9 +75,9 @@ export class Authenticator {
     if (!KEY_FORM.test(signed.accessKeyId)) throw invalidToken({ why: 'no access key has such an id' });
     const credential = signed.securityToken === undefined ? await this.#longTerm(signed) : await this.#temporary(signed, signed.securityToken, now);
     this.#verify(request, signed, credential);
-    const caller = await credential.identify();
-    this.#stamp(caller, signed, now);
-    return { caller, region: signed.region, service: signed.service };
+    const holder = await credential.identify();
+    if (holder.over === undefined) this.#stamp(holder.caller, signed, now);
+    return { ...holder, region: signed.region, service: signed.service };
   }
 
   async #longTerm(signed: SignedRequest): Promise<Credential> {
@@ -78,7 +86,7 @@ export class Authenticator {
     return {
       secretOf: key.secret,
       secret: () => this.keyring.openAccessKey(key.accessKeyId, key.secret),
-      identify: () => this.#owner(key),
+      identify: async () => ({ caller: await this.#owner(key) }),
     };
   }
 
@@ -114,31 +122,40 @@ export class Authenticator {
   }
 
   /** A session ends when it is revoked, and with whoever it acts as; the client learns only that it has to fetch a new one. */
-  async #holder(claims: SessionClaims): Promise<Caller> {
+  async #holder(claims: SessionClaims): Promise<Pick<Authenticated, 'caller' | 'over'>> {
+    const { caller, gone } = await this.#acting(claims);
+    const why = this.revocations.isEnded(claims.session) ? 'revoked' : gone;
+    return why === undefined ? { caller } : { caller, over: expiredToken(why) };
+  }
+
+  async #acting(claims: SessionClaims): Promise<Acting> {
     const { kind, account, accessKeyId, session } = claims;
-    if (this.revocations.isEnded(session)) throw expiredToken('revoked');
     switch (kind) {
       case 'root':
-        return { kind, account, accessKeyId, session };
-      case 'user':
-        return { kind, account, accessKeyId, session, ...(await this.#user(claims.userId, account)) };
+        return { caller: { kind, account, accessKeyId, session } };
+      case 'user': {
+        const { user, gone } = await this.#user(claims.userId, account);
+        return { caller: { kind, account, accessKeyId, session, ...user }, gone };
+      }
       case 'federated-user': {
         const { name, by } = claims;
-        return { kind, account, accessKeyId, session, name, ...(by && { by: await this.#user(by.userId, account) }) };
+        if (by === undefined) return { caller: { kind, account, accessKeyId, session, name } };
+        const { user, gone } = await this.#user(by.userId, account);
+        return { caller: { kind, account, accessKeyId, session, name, by: user }, gone };
       }
       case 'assumed-role': {
-        const role = await this.roles.findRole(claims.roleId);
-        if (role?.accountId !== account) throw expiredToken('the role is gone');
-        return { kind, account, accessKeyId, session, roleId: claims.roleId, roleName: claims.roleName, rolePath: claims.rolePath, sessionName: claims.sessionName };
+        const { roleId, roleName, rolePath, sessionName } = claims;
+        const isThere = (await this.roles.findRole(roleId))?.accountId === account;
+        return { caller: { kind, account, accessKeyId, session, roleId, roleName, rolePath, sessionName }, gone: isThere ? undefined : 'the role is gone' };
       }
     }
   }
 
-  /** The user behind a session, by the name he has now. */
-  async #user(userId: string, account: AccountId): Promise<FederatingUser> {
+  /** The user behind a session, by the name he has now. Of one who is gone nothing is known but the id, as AWS shows him. */
+  async #user(userId: string, account: AccountId): Promise<{ user: FederatingUser; gone?: string }> {
     const user = await this.identities.findUser(userId);
-    if (user?.accountId !== account) throw expiredToken('the user is gone');
-    return { userId, userName: user.userName, path: user.path };
+    if (user?.accountId !== account) return { user: { userId, userName: userId, path: '/' }, gone: 'the user is gone' };
+    return { user: { userId, userName: user.userName, path: user.path } };
   }
 
   #stamp(caller: Caller, signed: SignedRequest, now: Date): void {

@@ -297,10 +297,15 @@ describe('a signature', () => {
       expect((await ask(session)).status).toBe(200);
     });
 
-    it('whose role is gone is refused', async () => {
+    it('whose role is gone is refused, which is recorded', async () => {
       const orphan = await world.session(alice, await world.role('leaving', trusts(alice.arn)));
       await app.iam().send(new DeleteRoleCommand({ RoleName: 'leaving' }));
-      await refuses(() => ask(orphan), EXPIRED_TOKEN);
+      const { result, added, removed, events } = await effectOf(app, () => ask(orphan));
+      expect(readXml(result)).toMatchObject(EXPIRED_TOKEN);
+      expect({ added, removed }).toEqual({ added: [], removed: [] });
+      expect(events.map(({ record }) => record)).toMatchObject([{ errorCode: 'ExpiredToken', userIdentity: { type: 'AssumedRole' }, requestParameters: null, additionalEventData: { sessionEnded: 'the role is gone' } }]);
+      // Whoever does not hold its secret leaves nothing.
+      await refuses(() => ask({ ...orphan, secretAccessKey: alice.secretAccessKey }), MISMATCH);
     });
   });
 });

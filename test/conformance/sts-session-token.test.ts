@@ -136,7 +136,8 @@ describe('GetSessionToken', () => {
       await expect(app.sts(session).send(new GetCallerIdentityCommand())).resolves.toMatchObject({ UserId: user.id });
       await iam.send(new DeleteUserCommand({ UserName: user.name }));
       for (const state of ['deleted', 'made anew']) {
-        await expect(app.sts(session).send(new GetCallerIdentityCommand())).rejects.toMatchObject({ name: 'ExpiredToken', message: 'The security token included in the request is expired', $metadata: { httpStatusCode: 403 } });
+        const events = await app.recordedBy(() => expect(app.sts(session).send(new GetCallerIdentityCommand())).rejects.toMatchObject({ name: 'ExpiredToken', message: 'The security token included in the request is expired', $metadata: { httpStatusCode: 403 } }));
+        expect(events.map(({ record }) => record)).toMatchObject([{ errorCode: 'ExpiredToken', userIdentity: { type: 'IAMUser', principalId: user.id }, additionalEventData: { sessionEnded: 'the user is gone' } }]);
         if (state === 'deleted') await home.user(user.name);
       }
     });

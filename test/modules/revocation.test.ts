@@ -199,7 +199,8 @@ describe('ending', () => {
     const alice = await user();
     const [theirs, ours] = [await role(alice.arn, abroad), await role(alice.arn)];
     const [first, second] = [await sessions.assumed(alice, theirs), await sessions.assumed(alice, theirs)];
-    expect(await revoke({ SessionId: await idOf(first) }, abroad.root)).toBe(1);
+    const events = await app.recordedBy(async () => expect(await revoke({ SessionId: await idOf(first) }, abroad.root)).toBe(1));
+    expect(events.map((event) => event.account_id).sort()).toEqual([abroad.root.account, world.root.account].sort());
     expect(await states(first, second)).toEqual([OVER, 'alive']);
     expect(await revoke({ PrincipalArn: alice.arn })).toBe(2);
     expect(await states(first, second)).toEqual([OVER, OVER]);
@@ -249,7 +250,8 @@ describe('ending', () => {
     const events = await app.recordedBy(async () => revoke({ SessionId: await idOf(session) }));
     expect(events).toHaveLength(1);
     expect(events[0]?.record).toMatchObject({ eventName: 'RevokeSession', eventSource: 'stint.internal', requestParameters: { sessionId: await idOf(session) }, responseElements: { revoked: 1 } });
-    expect(await app.recordedBy(() => state(session))).toEqual([]);
+    const used = await app.recordedBy(() => state(session));
+    expect(used.map(({ account_id, record }) => [account_id, record])).toMatchObject([[world.root.account, { eventName: 'GetCallerIdentity', errorCode: 'ExpiredToken', userIdentity: { type: 'AssumedRole', accessKeyId: session.accessKeyId }, additionalEventData: { sessionEnded: 'revoked' } }]]);
     const logged = app.lines.map((line) => JSON.parse(line) as { result?: string; why?: object }).filter(({ result }) => result === 'ExpiredToken');
     expect(logged.at(-1)).toMatchObject({ why: { why: 'revoked' } });
   });
