@@ -39,7 +39,7 @@ export default {
   // PostgreSQL works beside the tests, and every worker may boot the whole application.
   maxWorkers: Math.min(4, availableParallelism()),
   // For a slow machine; jest takes this from here only, not from a project. Tests that take longer say so themselves.
-  testTimeout: 60_000,
+  testTimeout: 240_000,
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts', '!src/main.ts'],
   projects: [

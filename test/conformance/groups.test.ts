@@ -315,7 +315,7 @@ describe('an unmodified IAM client, about groups', () => {
       for (const { outcome } of done) expect(['ok', 'NoSuchEntity', 'DeleteConflict', 'ConcurrentModification']).toContain(outcome);
       expect(explains(done, { present: present.map(({ name }) => name), members: rows.map(({ pair }) => pair) })).toBe(true);
     }
-  }, 60_000);
+  });
 
   it('and an ending that no order explains would be noticed', () => {
     const added = { kind: 'add', group: 'g', user: 'u', outcome: 'ok' } as const;

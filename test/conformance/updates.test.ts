@@ -116,7 +116,7 @@ describe('an unmodified IAM client, about changing users and roles', () => {
       expect(await settled(['x', 'y', 'z'].map((RoleName) => () => client.send(new CreateRoleCommand({ RoleName, AssumeRolePolicyDocument: trustsEc2 }))))).toEqual(['Cannot exceed quota for RolesPerAccount: 1000', 'Cannot exceed quota for RolesPerAccount: 1000', 'ok']);
       await app.sql('DELETE FROM iam_user WHERE account_id = $1', [full.root.account]);
       await app.sql('DELETE FROM role WHERE account_id = $1', [full.root.account]);
-    }, 60_000);
+    });
   });
 
   describe('roles', () => {

@@ -51,7 +51,7 @@ beforeAll(async () => {
   tour = await everything(app);
   await mistakes(tour.secrets as Map<string, string>);
   events = await app.events();
-}, 60_000);
+});
 afterAll(() => app.close());
 
 describe('every event of a tour through all operations', () => {

@@ -85,5 +85,5 @@ describe('whatever is done to users, groups and policies', () => {
       }),
       { numRuns: 25, seed: 20_261_125 },
     );
-  }, 120_000);
+  });
 });
