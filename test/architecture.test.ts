@@ -34,7 +34,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   domain: ['node:crypto', 'node:util', 'node:zlib'],
   contract: ['zod'],
   migrations: ['typeorm'],
-  kernel: [...feature, 'pg', 'pino', 'prom-client', 'lru-cache'],
+  kernel: [...feature, 'pg', 'pino', 'prom-client', 'lru-cache', 'ipaddr.js'],
   audit: feature,
   identities: feature,
   roles: feature,

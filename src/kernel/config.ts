@@ -37,6 +37,9 @@ export const environment = z.object({
   STINT_REVOCATION_MAX_AGE: count(1, 3_600).default(10).describe('How old this node’s view of revoked sessions may be, in seconds, before it refuses every session.'),
   STINT_SESSION_RETENTION_DAYS: count(0, 36_500).default(90).describe('How long sessions are kept after they expired, in days; audit events stay.'),
   STINT_ISSUER_KEY_ROTATION_DAYS: count(1, 3_650).default(30).describe('How long a key that signs web identity tokens does so before a new one takes over, in days.'),
+  STINT_ISSUER_ALLOW_CIDRS: text.refine((list) => listOf(list).every((block) => parseBlock(block) !== undefined), 'must be addresses or CIDR blocks, separated by commas').optional().describe('Comma-separated addresses or CIDR blocks of private networks where identity providers may be reached; by default none.'),
+  STINT_ISSUER_CA_FILE: text.optional().describe('PEM file of certificate authorities that are trusted for identity providers, beside the well-known ones.'),
+  STINT_ALLOW_INSECURE_ISSUERS: z.enum(['true', 'false']).default('false').describe('Whether identity providers on this machine may be reached, over http too; for trying things out.'),
   STINT_MAX_BODY_BYTES: count(1024, 64 * 1024 * 1024).default(1_048_576).describe('Largest request body, in bytes.'),
   STINT_REQUEST_TIMEOUT_SECONDS: count(1, 600).default(30).describe('How long a request may take to arrive, in seconds.'),
   STINT_SHUTDOWN_SECONDS: count(0, 600).default(20).describe('How long requests in flight may take to finish after SIGTERM, in seconds.'),
@@ -48,6 +51,16 @@ export interface BootstrapConfig {
   readonly accountId?: string;
   readonly accessKeyId?: string;
   readonly secretAccessKey?: Secret;
+}
+
+/** Where and how identity providers may be reached. */
+export interface IssuersConfig {
+  /** Blocks of private networks that may be reached. */
+  readonly allowCidrs: readonly string[];
+  /** Whether loopback may be reached, over http too. */
+  readonly allowInsecure: boolean;
+  /** More certificate authorities, in PEM. */
+  readonly ca?: string;
 }
 
 /** Settings of the process, checked once. Secrets are `Secret`. */
@@ -70,6 +83,7 @@ export interface Config {
   readonly revocationMaxAgeSeconds: number;
   readonly sessionRetentionDays: number;
   readonly issuerKeyRotationDays: number;
+  readonly issuers: IssuersConfig;
   readonly maxBodyBytes: number;
   readonly requestTimeoutSeconds: number;
   readonly shutdownSeconds: number;
@@ -109,11 +123,27 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     revocationMaxAgeSeconds: read.STINT_REVOCATION_MAX_AGE,
     sessionRetentionDays: read.STINT_SESSION_RETENTION_DAYS,
     issuerKeyRotationDays: read.STINT_ISSUER_KEY_ROTATION_DAYS,
+    issuers: {
+      allowCidrs: listOf(read.STINT_ISSUER_ALLOW_CIDRS),
+      allowInsecure: read.STINT_ALLOW_INSECURE_ISSUERS === 'true',
+      ...(read.STINT_ISSUER_CA_FILE === undefined ? {} : { ca: readCertificates(read.STINT_ISSUER_CA_FILE) }),
+    },
     maxBodyBytes: read.STINT_MAX_BODY_BYTES,
     requestTimeoutSeconds: read.STINT_REQUEST_TIMEOUT_SECONDS,
     shutdownSeconds: read.STINT_SHUTDOWN_SECONDS,
     logLevel: read.STINT_LOG_LEVEL,
   });
+}
+
+function readCertificates(file: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new StartupError(`The file of certificate authorities ${file} (STINT_ISSUER_CA_FILE) cannot be read: ${String(error)}.`);
+  }
+  if (!/-----BEGIN CERTIFICATE-----/.test(text)) throw new StartupError(`The file ${file} (STINT_ISSUER_CA_FILE) holds no certificate: expected PEM.`);
+  return text;
 }
 
 function bootstrapOf(read: z.output<typeof environment>): BootstrapConfig {
