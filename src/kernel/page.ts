@@ -9,6 +9,17 @@ export interface Page<R> {
   readonly next: { IsTruncated: boolean; Marker?: string };
 }
 
+/** Values by key, in the order in which they come. */
+export function gathered<V>(pairs: readonly (readonly [key: string, value: V])[]): ReadonlyMap<string, readonly V[]> {
+  const map = new Map<string, V[]>();
+  for (const [key, value] of pairs) {
+    const values = map.get(key);
+    if (values === undefined) map.set(key, [value]);
+    else values.push(value);
+  }
+  return map;
+}
+
 /** Where a page begins (the key of the last row of the page before) and how many rows it may have. */
 export interface PageRequest {
   readonly after: readonly string[] | undefined;
