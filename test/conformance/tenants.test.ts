@@ -65,9 +65,12 @@ const oidc = (at: Target): Input => ({ OpenIDConnectProviderArn: at.oidcArn });
 const saml = (at: Target): Input => ({ SAMLProviderArn: at.samlArn });
 const document = { PolicyDocument: JSON.stringify(everything) };
 
+let aliases = 0;
+
 /** How each operation is aimed at another account; an operation may be aimed at it in several ways. */
 const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
-  CreateAccountAlias: [(at) => ({ AccountAlias: `of-${at.userName}` })],
+  // That an alias is taken is no secret, so each has one of his own.
+  CreateAccountAlias: [() => ({ AccountAlias: `mine-${String((aliases += 1))}` })],
   DeleteAccountAlias: [(at) => ({ AccountAlias: at.alias })],
   ListAccountAliases: [() => ({})],
   GetAccountSummary: [() => ({})],
@@ -80,7 +83,7 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
   GetServiceLinkedRoleDeletionStatus: [(at) => ({ DeletionTaskId: `task/${at.roleName}` })],
   ListSSHPublicKeys: [user],
   ListSigningCertificates: [user],
-  ListServiceSpecificCredentials: [user, with_(user, { AllUsers: true })],
+  ListServiceSpecificCredentials: [user],
   ListServerCertificates: [() => ({})],
   AddRoleToInstanceProfile: [(at) => ({ ...profile(at), ...role(at) })],
   CreateInstanceProfile: [profile],
