@@ -1,5 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 
+import { CredentialReportPartRow, CredentialReportRow } from './account/reports.entities.js';
+import { AccountSettingRow } from './account/settings.entities.js';
 import { ApiModule } from './api/api.module.js';
 import { AuditEventRow } from './audit/audit.entities.js';
 import { GroupMemberRow, GroupRow } from './identities/groups.entities.js';
@@ -17,7 +19,7 @@ import { IssuerKeyRow, IssuerRow } from './sessions/issuers.entities.js';
 import { IssuedAnswerRow, RevocationRow, SessionRow } from './sessions/sessions.entities.js';
 
 /** Every table of the application. */
-export const entities: Entities = [AuditEventRow, AccountRow, UserRow, AccessKeyRow, GroupRow, GroupMemberRow, OidcProviderRow, SamlProviderRow, SamlPrivateKeyRow, RoleRow, InstanceProfileRow, InlinePolicyRow, ManagedPolicyRow, PolicyVersionRow, PolicyAttachmentRow, DecisionRow, SessionRow, RevocationRow, IssuedAnswerRow, IssuerRow, IssuerKeyRow];
+export const entities: Entities = [AuditEventRow, AccountRow, UserRow, AccessKeyRow, GroupRow, GroupMemberRow, OidcProviderRow, SamlProviderRow, SamlPrivateKeyRow, RoleRow, InstanceProfileRow, InlinePolicyRow, ManagedPolicyRow, PolicyVersionRow, PolicyAttachmentRow, DecisionRow, AccountSettingRow, CredentialReportRow, CredentialReportPartRow, SessionRow, RevocationRow, IssuedAnswerRow, IssuerRow, IssuerKeyRow];
 
 /** The whole application above its kernel. */
 @Module({})

@@ -4,14 +4,14 @@ import { iamArn, nameInArn } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
 import { Database, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
 import { Memory, type Remembered } from '../kernel/memory.js';
-import { pageOf, type Page, type PageRequest } from '../kernel/page.js';
+import { gathered, pageOf, type Page, type PageRequest } from '../kernel/page.js';
 import { GroupMemberRow, GroupRow } from './groups.entities.js';
 import { UserRow } from './identities.entities.js';
 import { nameKey } from './identities.store.js';
-import { requireRoom } from './quota.js';
+import { quotas, requireRoom } from './quota.js';
 
 /** IAM quota: groups of an account. */
-const QUOTA = { table: 'iam_group', name: 'GroupsPerAccount', max: 300 } as const;
+const QUOTA = { table: 'iam_group', name: 'GroupsPerAccount', max: quotas.groups } as const;
 
 /** A group's ARN. */
 export function groupArn(row: Pick<GroupRow, 'accountId' | 'path' | 'groupName'>): string {
@@ -76,6 +76,20 @@ export class GroupsStore {
   /** Groups by unique id. */
   async groupsById(tx: ReadTx, ids: readonly string[]): Promise<readonly GroupRow[]> {
     return ids.length === 0 ? [] : tx.createQueryBuilder(GroupRow, 'g').where('g.groupId IN (:...ids)', { ids }).orderBy('g.groupId').getMany();
+  }
+
+  /** How many groups an account has. */
+  async count(tx: ReadTx, accountId: string): Promise<number> {
+    return tx.countBy(GroupRow, { accountId });
+  }
+
+  /** The names of the groups that each of some users is in, by name. */
+  async groupNamesOf(tx: ReadTx, userIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    const rows = await tx.query<{ id: string; name: string }[]>(
+      'SELECT m.user_id AS id, g.group_name AS name FROM group_member m JOIN iam_group g USING (group_id) WHERE m.user_id = ANY($1) ORDER BY g.name_key',
+      [userIds],
+    );
+    return gathered(rows.map(({ id, name }) => [id, name]));
   }
 
   /** Forgets what this node remembers under a name; it was found not to be so. */

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 
+import { AbsentCredentialOperations } from './absent-credentials.operations.js';
 import { AccessKeyOperations } from './access-keys.operations.js';
 import { AccountOperations } from './accounts.operations.js';
 import { Bootstrap } from './bootstrap.js';
@@ -10,7 +11,7 @@ import { KeyMaker } from './keys.js';
 import { IdentityProvidersStore } from './providers.store.js';
 import { UserOperations } from './users.operations.js';
 
-const providers = [IdentitiesStore, IdentityProvidersStore, KeyMaker, Bootstrap, UserOperations, AccessKeyOperations, AccountOperations, GroupsStore, GroupOperations];
+const providers = [IdentitiesStore, IdentityProvidersStore, KeyMaker, Bootstrap, UserOperations, AccessKeyOperations, AccountOperations, GroupsStore, GroupOperations, AbsentCredentialOperations];
 
 @Module({ providers, exports: providers })
 export class IdentitiesModule {}

@@ -10,11 +10,11 @@ import { Stamps } from '../kernel/stamps.js';
 import { noBoundary, type Boundary } from './boundaries.js';
 import { boundaryHolders, boundaryUses, type Bounded } from './boundaries.store.js';
 import { AccessKeyRow, AccountRow, UserRow, type StoredTag } from './identities.entities.js';
-import { requireRoom } from './quota.js';
+import { quotas, requireRoom } from './quota.js';
 import { userArn } from './shown.js';
 
 /** IAM quota: users of an account. */
-const QUOTA = { table: 'iam_user', name: 'UsersPerAccount', max: 5_000 } as const;
+const QUOTA = { table: 'iam_user', name: 'UsersPerAccount', max: quotas.users } as const;
 const BOUNDED: Bounded = { table: 'iam_user', id: 'user_id' };
 
 /** When, where and for which service an access key was last used. */
@@ -189,6 +189,17 @@ export class IdentitiesStore {
       FK_group_member_user: () => new ApiError('DeleteConflict', 'Cannot delete entity, must remove users from group first.'),
     });
     this.#forgetUser(tx, row);
+  }
+
+  /** How many users an account has. */
+  async countUsers(tx: ReadTx, accountId: string): Promise<number> {
+    return tx.countBy(UserRow, { accountId });
+  }
+
+  /** Access keys of several users, oldest first. */
+  async accessKeysOfUsers(tx: ReadTx, userIds: readonly string[]): Promise<readonly AccessKeyRow[]> {
+    if (userIds.length === 0) return [];
+    return tx.createQueryBuilder(AccessKeyRow, 'k').where('k.userId = ANY(:userIds)', { userIds }).orderBy('k.createdAt').addOrderBy('k.accessKeyId').getMany();
   }
 
   /** Access keys of one owner, oldest first. */

@@ -113,6 +113,11 @@ export class IdentityProvidersStore {
     return tx.findBy(SamlProviderRow, { accountId: account });
   }
 
+  /** How many providers of both kinds an account has. */
+  async count(tx: ReadTx, account: string): Promise<number> {
+    return (await tx.countBy(OidcProviderRow, { accountId: account })) + (await tx.countBy(SamlProviderRow, { accountId: account }));
+  }
+
   /** How many providers of a kind an account has; counted one call at a time, so that a quota holds. */
   async countAlone(tx: Tx, account: string, type: ProviderType): Promise<number> {
     await tx.query('SELECT 1 FROM account WHERE account_id = $1 FOR NO KEY UPDATE', [account]);

@@ -1,6 +1,27 @@
 import { ApiError } from '../domain/errors.js';
 import type { Tx } from '../kernel/database.js';
 
+/** What an account, an entity and a document may come to, as IAM's quotas are by default; sizes in characters without white space. */
+export const quotas = {
+  users: 5_000,
+  groups: 300,
+  roles: 1_000,
+  policies: 1_500,
+  instanceProfiles: 1_000,
+  /** Of a user, and of the root user. */
+  accessKeys: 2,
+  /** Of a user. */
+  groupsPerUser: 10,
+  /** Of a user, role or group. */
+  attachedPolicies: 10,
+  /** Of a managed policy. */
+  versions: 5,
+  policySize: 6144,
+  trustPolicySize: 2048,
+  /** All inline policies of one entity together. */
+  inlineSize: { user: 2048, role: 10_240, group: 5120 },
+} as const;
+
 /** A quota on the entities of one kind in an account: their table, and the quota's name as AWS gives it. */
 export interface AccountQuota {
   readonly table: 'iam_user' | 'iam_group' | 'role' | 'managed_policy';

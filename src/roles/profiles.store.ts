@@ -4,12 +4,13 @@ import { iamArn } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
 import type { StoredTag } from '../identities/identities.entities.js';
 import { nameKey } from '../identities/identities.store.js';
+import { quotas } from '../identities/quota.js';
 import { onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
 import { pageOf, type Page, type PageRequest } from '../kernel/page.js';
 import { InstanceProfileRow } from './profiles.entities.js';
 
 /** IAM quota: instance profiles of an account. */
-const PROFILES_MAX = 1_000;
+const PROFILES_MAX = quotas.instanceProfiles;
 
 /** An instance profile's ARN. */
 export function profileArn(row: Pick<InstanceProfileRow, 'accountId' | 'path' | 'profileName'>): string {
@@ -45,6 +46,16 @@ export class InstanceProfilesStore {
     if (request.after !== undefined) query.andWhere('p.nameKey > :after', { after: request.after[0] });
     const rows = await query.orderBy('p.nameKey').limit(request.items + 1).getMany();
     return pageOf(rows, request, (row) => [row.nameKey]);
+  }
+
+  /** How many instance profiles an account has. */
+  async count(tx: ReadTx, accountId: string): Promise<number> {
+    return tx.countBy(InstanceProfileRow, { accountId });
+  }
+
+  /** The instance profiles that give out some roles, by name. */
+  async ofRoles(tx: ReadTx, roleIds: readonly string[]): Promise<readonly InstanceProfileRow[]> {
+    return roleIds.length === 0 ? [] : tx.createQueryBuilder(InstanceProfileRow, 'p').where('p.roleId = ANY(:roleIds)', { roleIds }).orderBy('p.nameKey').getMany();
   }
 
   /** Adds an instance profile. Throws EntityAlreadyExists, and LimitExceeded where the account has as many as it may. */

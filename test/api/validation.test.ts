@@ -26,6 +26,13 @@ const arn: Violation[] = [shorter('x'.repeat(19), 20), longer(2048), pattern(`ar
 
 /** Violations by member, or by operation and member where an operation has bounds of its own. */
 const violations: Readonly<Record<string, readonly Violation[]>> = {
+  AWSServiceName: [shorter('', 1), longer(128), pattern('a b', '[\\w+=,.@-]+')],
+  AccountAlias: [shorter('ab', 3), longer(63), pattern('A-b', '^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$'), pattern('a--b', '^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$'), pattern('-ab', '^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$'), pattern('ab-', '^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$')],
+  CustomSuffix: [shorter('', 1), longer(64), pattern('a b', '[\\w+=,.@-]+')],
+  DeletionTaskId: [shorter('', 1), longer(1000)],
+  Filter: [[['User', 'none'], 'satisfy constraint: [Member must satisfy enum value set: [User, Role, Group, LocalManagedPolicy, AWSManagedPolicy]]'], more(100, 'User')],
+  GlobalEndpointTokenVersion: [oneOf('v1Token', 'v2Token')],
+  'ListServiceSpecificCredentials ServiceName': [longer(256)],
   AccessKeyId: [shorter('AKIA', 16), longer(128), pattern('AKIA-AKIA-AKIA-AKIA', '[\\w]*')],
   ActionNames: [[[], 'have length greater than or equal to 1'], more(100, 'iam:GetUser')],
   CallerArn: [shorter('', 1), longer(2048)],
@@ -123,9 +130,13 @@ const unworded: Readonly<Record<string, unknown>> = { StartTime: 'yesterday', En
 const unwordedElsewhere: Readonly<Record<string, string>> = { IssuedBefore: 'RevokeSessions' };
 
 /** Members that are true or false: on the AWS face, whatever else is no value at all. */
-const flags = [['CreatePolicyVersion', 'SetAsDefault'], ['ListPolicies', 'OnlyAttached']] as const;
+const flags = [['CreatePolicyVersion', 'SetAsDefault'], ['ListPolicies', 'OnlyAttached'], ['ListServiceSpecificCredentials', 'AllUsers']] as const;
 
 const valid: Readonly<Record<string, unknown>> = {
+  AWSServiceName: 'x.amazonaws.com',
+  AccountAlias: 'name',
+  DeletionTaskId: 'task/name',
+  GlobalEndpointTokenVersion: 'v2Token',
   AccessKeyId: 'AKIAUNKNOWNUNKNOWN22',
   AccountName: 'name',
   ClientID: 'name',

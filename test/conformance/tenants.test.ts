@@ -33,6 +33,7 @@ interface Target {
   readonly oidcArn: string;
   readonly samlName: string;
   readonly samlArn: string;
+  readonly alias: string;
   readonly accessKeyId: string;
   readonly sessionKeyId: string;
   readonly sessionId: string;
@@ -64,8 +65,26 @@ const oidc = (at: Target): Input => ({ OpenIDConnectProviderArn: at.oidcArn });
 const saml = (at: Target): Input => ({ SAMLProviderArn: at.samlArn });
 const document = { PolicyDocument: JSON.stringify(everything) };
 
+let aliases = 0;
+
 /** How each operation is aimed at another account; an operation may be aimed at it in several ways. */
 const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
+  // That an alias is taken is no secret, so each has one of his own.
+  CreateAccountAlias: [() => ({ AccountAlias: `mine-${String((aliases += 1))}` })],
+  DeleteAccountAlias: [(at) => ({ AccountAlias: at.alias })],
+  ListAccountAliases: [() => ({})],
+  GetAccountSummary: [() => ({})],
+  GetAccountAuthorizationDetails: [() => ({})],
+  GenerateCredentialReport: [() => ({})],
+  GetCredentialReport: [() => ({})],
+  SetSecurityTokenServicePreferences: [() => ({ GlobalEndpointTokenVersion: 'v2Token' })],
+  CreateServiceLinkedRole: [() => ({ AWSServiceName: 'x.amazonaws.com' })],
+  DeleteServiceLinkedRole: [role],
+  GetServiceLinkedRoleDeletionStatus: [(at) => ({ DeletionTaskId: `task/${at.roleName}` })],
+  ListSSHPublicKeys: [user],
+  ListSigningCertificates: [user],
+  ListServiceSpecificCredentials: [user],
+  ListServerCertificates: [() => ({})],
   AddRoleToInstanceProfile: [(at) => ({ ...profile(at), ...role(at) })],
   CreateInstanceProfile: [profile],
   DeleteInstanceProfile: [profile],
@@ -179,11 +198,15 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
 };
 
 /** Operations that make something of their own account, and so succeed whatever the name. */
-const making = ['CreateGroup', 'CreateInstanceProfile', 'CreateOpenIDConnectProvider', 'CreatePolicy', 'CreateSAMLProvider', 'CreateRole', 'CreateUser'];
+const making = ['CreateAccountAlias', 'CreateGroup', 'CreateInstanceProfile', 'CreateOpenIDConnectProvider', 'CreatePolicy', 'CreateSAMLProvider', 'CreateRole', 'CreateUser'];
 /** Operations that answer about the caller's own account. */
-const own = ['GetContextKeysForCustomPolicy', 'GetCallerIdentity', 'ListAuditEvents', 'ListGroups', 'ListInstanceProfiles', 'ListOpenIDConnectProviders', 'ListPolicies', 'ListRoles', 'ListSAMLProviders', 'ListSessions', 'ListUsers'];
+const own = ['GetAccountAuthorizationDetails', 'GetAccountSummary', 'ListAccountAliases', 'ListServerCertificates', 'GetContextKeysForCustomPolicy', 'GetCallerIdentity', 'ListAuditEvents', 'ListGroups', 'ListInstanceProfiles', 'ListOpenIDConnectProviders', 'ListPolicies', 'ListRoles', 'ListSAMLProviders', 'ListSessions', 'ListUsers'];
 /** Operations on the caller himself or his account: there is no name by which to aim at anybody else. */
 const nameless = [
+  'CreateServiceLinkedRole',
+  'GenerateCredentialReport',
+  'GetCredentialReport',
+  'SetSecurityTokenServicePreferences',
   'DisableOutboundWebIdentityFederation',
   'EnableOutboundWebIdentityFederation',
   'GetDelegatedAccessToken',
@@ -214,6 +237,7 @@ const ghost: Target = {
   oidcArn: 'arn:aws:iam::000000000001:oidc-provider/ghost.example/tenant',
   samlName: 'ghost-corp',
   samlArn: 'arn:aws:iam::000000000001:saml-provider/ghost-corp',
+  alias: 'ghost-alias',
   accessKeyId: 'AKIAGHOSTGHOSTGHOST2',
   sessionKeyId: 'ASIAGHOSTGHOSTGHOST2',
   sessionId: '00000000-0000-4000-8000-000000000002',
@@ -260,6 +284,8 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
     const [oidcUrl, samlName] = ['https://victim.example/tenant', 'victim-corp'];
     await call(app, 'query', { operation: 'CreateOpenIDConnectProvider', keys: world.root, input: { Url: oidcUrl, ClientIDList: ['secret-of-the-victim'], Tags: tags } });
     await call(app, 'query', { operation: 'CreateSAMLProvider', keys: world.root, input: { Name: samlName, SAMLMetadataDocument: metadata({ entityId: 'secret-of-the-victim' }), Tags: tags } });
+    await call(app, 'query', { operation: 'CreateAccountAlias', keys: world.root, input: { AccountAlias: 'victim-alias' } });
+    await call(app, 'query', { operation: 'GenerateCredentialReport', keys: world.root, input: {} });
     victim = { world, user: alice, role: deploy, session, policy: policyArn };
     target = {
       account: world.root.account,
@@ -275,6 +301,7 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
       oidcArn: `arn:aws:iam::${world.root.account}:oidc-provider/victim.example/tenant`,
       samlName,
       samlArn: `arn:aws:iam::${world.root.account}:saml-provider/victim-corp`,
+      alias: 'victim-alias',
       accessKeyId: alice.accessKeyId,
       sessionKeyId: session.accessKeyId,
       sessionId: (await app.sql<{ session_id: string }>('SELECT session_id FROM session WHERE access_key_id = $1', [session.accessKeyId]))[0]?.session_id ?? '',
@@ -298,7 +325,7 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
   /** What nobody outside may learn; what the stranger named himself is no news to him. */
   function secrets(input: Input): string[] {
     const { world, user: alice, role: deploy, session } = victim;
-    const all = [world.root.account, 'victim-group', alice.name, alice.id, deploy.name, deploy.id, victim.policy, 'secret-of-the-victim', session.sessionToken!];
+    const all = [world.root.account, 'victim-group', 'victim-alias', alice.name, alice.id, deploy.name, deploy.id, victim.policy, 'secret-of-the-victim', session.sessionToken!];
     const keys = [world.root, alice, session].flatMap(({ accessKeyId, secretAccessKey }) => [accessKeyId, secretAccessKey]);
     return [...all, ...keys].filter((secret) => !JSON.stringify(input).includes(secret));
   }

@@ -1,3 +1,4 @@
+import { CredentialReports } from '../../src/account/reports.js';
 import { call, decisionIn, operationOf, registry, type Called, type Decided, type Face, type Input } from './calls.js';
 import type { Keys, TestApp } from './app.js';
 import { metadata, privateKey } from './identity-providers.js';
@@ -12,7 +13,7 @@ export interface Tour {
 }
 
 /** Operations that never succeed, and say so. */
-const NEVER = ['GetDelegatedAccessToken'];
+const NEVER = ['CreateServiceLinkedRole', 'DeleteServiceLinkedRole', 'GetDelegatedAccessToken', 'GetServiceLinkedRoleDeletionStatus'];
 
 /** Reads the credentials in an answer. */
 function keysIn(output: unknown, member: string): Keys {
@@ -42,6 +43,7 @@ export async function everything(app: TestApp): Promise<Tour> {
     };
     const refused = async (): Promise<Decided> => decisionIn(await call(app, face, { operation: 'ListUsers', keys: stranger, input: {} }));
     await tour(allowed, { face, caller, secrets, refused });
+    await wholeAccount(allowed, { face, settled: () => app.running.app.get(CredentialReports).settled() });
   }
   for (const { name } of registry(app)) if (!called.has(name) && !NEVER.includes(name)) throw new Error(`the tour leaves out ${name}`);
   return { secrets, called };
@@ -109,6 +111,19 @@ async function instanceProfiles(allowed: Allowed, { RoleName, InstanceProfileNam
   for (const operation of ['GetInstanceProfile', 'ListInstanceProfileTags']) await allowed(operation, { InstanceProfileName });
   await allowed('RemoveRoleFromInstanceProfile', { InstanceProfileName, RoleName });
   await allowed('DeleteInstanceProfile', { InstanceProfileName });
+}
+
+/** What is about the account as a whole, and what it has none of. */
+async function wholeAccount(allowed: Allowed, { face, settled }: { face: Face; settled: () => Promise<void> }): Promise<void> {
+  const AccountAlias = `alias-${face}`;
+  await allowed('CreateAccountAlias', { AccountAlias });
+  await allowed('SetSecurityTokenServicePreferences', { GlobalEndpointTokenVersion: 'v2Token' });
+  await allowed('GenerateCredentialReport', {});
+  await settled();
+  const seen = ['ListAccountAliases', 'GetAccountSummary', 'GetAccountAuthorizationDetails', 'GetCredentialReport'];
+  const absent = ['ListSSHPublicKeys', 'ListSigningCertificates', 'ListServiceSpecificCredentials', 'ListServerCertificates'];
+  for (const operation of [...seen, ...absent]) await allowed(operation, {});
+  await allowed('DeleteAccountAlias', { AccountAlias });
 }
 
 /** Sessions of every kind, what is seen of them, and their end. */

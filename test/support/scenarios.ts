@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../src/domain/errors.js';
+import { accountScenarios } from './account-scenarios.js';
 import type { Keys } from './app.js';
 import { call, decisionIn, type Decided, type Input } from './calls.js';
 import { groupScenarios } from './group-scenarios.js';
@@ -124,6 +125,7 @@ const roles: Scenario[] = [
   { operation: 'CreateRole', title: 'that trusts nobody who exists', expected: 'MalformedPolicyDocument', prepare: nothing({ RoleName: 'deploy', AssumeRolePolicyDocument: text(trusts('arn:aws:iam::999999999999:user/nobody')) }) },
   { operation: 'CreateRole', title: 'with a trust policy that is too large', expected: 'LimitExceeded', prepare: nothing({ RoleName: 'deploy', AssumeRolePolicyDocument: text(trusts({ Service: 'ec2.amazonaws.com' }, { StringEquals: { 'sts:ExternalId': 'x'.repeat(2048) } })) }) },
   { operation: 'CreateRole', title: 'with a boundary that is no ARN', expected: 'InvalidInput', prepare: nothing({ RoleName: 'deploy', AssumeRolePolicyDocument: text(trustsEc2), PermissionsBoundary: 'not an ARN but long enough' }) },
+  { operation: 'CreateRole', title: 'under the path of service-linked roles', expected: 'InvalidInput', prepare: nothing({ RoleName: 'deploy', Path: '/aws-service-role/x.amazonaws.com/', AssumeRolePolicyDocument: text(trustsEc2) }) },
   { operation: 'GetRole', title: 'by name', expected: 'ok', prepare: deploy() },
   { operation: 'GetRole', title: 'of no role', expected: 'NoSuchEntity', prepare: nothing({ RoleName: 'none' }) },
   { operation: 'ListRoles', title: 'of the account', expected: 'ok', prepare: deploy({}) },
@@ -195,4 +197,4 @@ const explained: Scenario[] = [
 ];
 
 /** What every face must agree on. */
-export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...groupScenarios, ...federationScenarios, ...profileScenarios, ...sessionScenarios, ...stint, ...explained];
+export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...groupScenarios, ...federationScenarios, ...profileScenarios, ...accountScenarios, ...sessionScenarios, ...stint, ...explained];
