@@ -21,7 +21,7 @@ export const loginProfileContracts = {
     effect: 'change',
     input: z.object({ UserName: UserName.optional(), Password, PasswordResetRequired: z.boolean().optional() }),
     output: z.object({ LoginProfile }),
-    errors: ['EntityAlreadyExists', 'NoSuchEntity', 'PasswordPolicyViolation', 'ConcurrentModification', 'ServiceUnavailable'],
+    errors: ['EntityAlreadyExists', 'NoSuchEntity', 'PasswordPolicyViolation', 'ConcurrentModification'],
     access: { action: 'iam:CreateLoginProfile', resource: named },
   }),
   GetLoginProfile: operation({
@@ -41,7 +41,7 @@ export const loginProfileContracts = {
     effect: 'change',
     input: z.object({ UserName, Password: Password.optional(), PasswordResetRequired: z.boolean().optional() }),
     output: Nothing,
-    errors: ['NoSuchEntity', 'PasswordPolicyViolation', 'ConcurrentModification', 'ServiceUnavailable'],
+    errors: ['NoSuchEntity', 'PasswordPolicyViolation', 'ConcurrentModification'],
     access: { action: 'iam:UpdateLoginProfile', resource: named },
   }),
   DeleteLoginProfile: operation({
@@ -61,7 +61,7 @@ export const loginProfileContracts = {
     effect: 'change',
     input: z.object({ OldPassword: Password, NewPassword: Password }),
     output: Nothing,
-    errors: ['NoSuchEntity', 'InvalidUserType', 'EntityTemporarilyUnmodifiable', 'PasswordPolicyViolation', 'ConcurrentModification', 'ServiceUnavailable'],
+    errors: ['NoSuchEntity', 'InvalidUserType', 'EntityTemporarilyUnmodifiable', 'PasswordPolicyViolation', 'ConcurrentModification'],
     access: { action: 'iam:ChangePassword', resource: () => ({ user: undefined }), grantedBy: 'password-policy' },
   }),
 };
