@@ -62,10 +62,10 @@ export class Passwords {
    */
   async stored(owner: PasswordOwner, password: Secret, before?: { profile: LoginProfileRow; policy: PasswordPolicy | undefined }): Promise<StoredPassword> {
     const earlier = before === undefined ? [] : [before.profile.password, ...before.profile.previous];
-    const banned = earlier.slice(0, before?.policy?.reusePrevention ?? 0);
-    for (const sealed of banned) {
+    const banned = before?.policy?.reusePrevention ?? 0;
+    for (const sealed of earlier.slice(0, banned)) {
       const same = await this.#turns.take(owner.accountId, () => isPassword(password, this.keyring.openPassword(owner.userId, sealed)));
-      if (same) throw violation([`Password should not be one of the last ${banned.length} passwords`]);
+      if (same) throw violation([`Password should not be among the last ${banned} used`]);
     }
     const hashed = await this.#turns.take(owner.accountId, () => hashPassword(password, this.random.bytes(SALT_BYTES)));
     const sealed = this.keyring.sealPassword(owner.userId, hashed);

@@ -40,7 +40,7 @@ async function mistypedPasswords(secrets: Map<string, string>): Promise<void> {
   const attempts: [string, Record<string, string>][] = typed.flatMap((Password) => [
     ['CreateLoginProfile', { UserName: 'forgetful', Password }],
     ['CreateLoginProfile', { UserName: 'nobody', Password }],
-    ['UpdateLoginProfile', { UserName: Password, Password }],
+    ['UpdateLoginProfile', { UserName: 'forgetful', Password }],
     ['ChangePassword', { OldPassword: Password, NewPassword: Password }],
     ['ChangePassword', { OldPassword: Password, NewPassword: 'Another-password-2', Password }],
     ['UpdateAccountPasswordPolicy', { MinimumPasswordLength: '5', Password }],

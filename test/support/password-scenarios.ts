@@ -1,7 +1,7 @@
 import type { Keys } from './app.js';
 import { call, type Input } from './calls.js';
 import type { Scenario } from './scenarios.js';
-import { allows, trusts, World, type Document } from './world.js';
+import { allows, trusts, type Document, type World } from './world.js';
 
 type Prepared = Promise<{ input: Input; caller?: Keys }>;
 
@@ -13,12 +13,13 @@ async function done(world: World, operation: string, input: Input, keys: Keys = 
   const { code, message } = await call(world.app, 'query', { operation, keys, input });
   if (code !== undefined) throw new Error(`${operation} was refused: ${code} ${message ?? ''}`);
 }
-/** A user, with a password or without, and what is asked about him. */
-const alice = (input: Input, password: string | undefined = FIRST) => async (world: World): Prepared => {
+/** A user with a password, and what is asked about him. */
+const alice = (input: Input) => async (world: World): Prepared => {
   await world.user('Alice');
-  if (password !== undefined) await done(world, 'CreateLoginProfile', { UserName: 'Alice', Password: password });
+  await done(world, 'CreateLoginProfile', { UserName: 'Alice', Password: FIRST });
   return { input };
 };
+/** A user without one. */
 const bare = (input: Input) => async (world: World): Prepared => {
   await world.user('Alice');
   return { input };
