@@ -112,7 +112,7 @@ export class Authorizer {
       ...(resource.tags === undefined ? {} : { resourceTags: resource.tags }),
       requestTags: input['Tags'] as readonly TagFact[] | undefined ?? [],
       context: { ...boundary, ...access.context?.(input) },
-      granted: access.grantedBy === 'password-policy' ? await this.#byPasswordPolicy(caller, access.action) : [],
+      ...(access.grantedBy === undefined ? {} : { granted: await this.#byPasswordPolicy(caller, access.action) }),
     };
     for (const action of [access.action, ...(access.also?.(input) ?? [])]) {
       await this.require(call, { ...wish, action, resource: resource.arn });
@@ -200,8 +200,9 @@ export class Authorizer {
         more: wish.context,
       }),
     };
+    const identity = await this.#identity(caller);
     const policies: PolicySet = {
-      identity: [...(await this.#identity(caller)), ...(wish.granted ?? [])],
+      identity: wish.granted === undefined ? identity : [...identity, ...wish.granted],
       ...(entity?.boundaryArn == null ? {} : { boundary: await this.managed.boundaryInForce(entity.boundaryArn) }),
       ...(caller.session === undefined ? {} : await this.sessions.limits(caller.session)),
       ...(wish.trust === undefined ? {} : { trust: wish.trust }),

@@ -213,6 +213,18 @@ describe('two changes of one password at once', () => {
     }
   }, 60_000);
 
+  it('are refused to whom they are not allowed any more when it comes to it', async () => {
+    const user = await withPassword();
+    await a.sql('BEGIN');
+    await a.sql('SELECT 1 FROM login_profile WHERE user_id = $1 FOR UPDATE', [user.id]);
+    const working = change(user, FIRST, SECOND);
+    await untilBlocked((text) => b.sql(text), 'stint');
+    await done('DeleteUserPolicy', { UserName: user.name, PolicyName: 'own' });
+    await a.sql('COMMIT');
+    expect(await working).toMatchObject({ code: 'AccessDenied', message: expect.stringContaining('is not authorized to perform: iam:ChangePassword') });
+    await expect(verify(user, FIRST)).resolves.toMatchObject({ is: 'right' });
+  }, 60_000);
+
   it('never give a password to another user who has got the name', async () => {
     const user = await world.user(fresh());
     const other = `AIDA${'OTHER'.padEnd(17, 'X')}`;
