@@ -6,6 +6,7 @@ import { ApiModule } from './api/api.module.js';
 import { AuditEventRow } from './audit/audit.entities.js';
 import { GroupMemberRow, GroupRow } from './identities/groups.entities.js';
 import { AccessKeyRow, AccountRow, UserRow } from './identities/identities.entities.js';
+import { LoginProfileRow, PasswordPolicyRow } from './identities/passwords.entities.js';
 import { OidcProviderRow, SamlPrivateKeyRow, SamlProviderRow } from './identities/providers.entities.js';
 import type { Entities } from './kernel/database.js';
 import type { Kernel } from './kernel/kernel.js';
@@ -19,7 +20,7 @@ import { IssuerKeyRow, IssuerRow } from './sessions/issuers.entities.js';
 import { IssuedAnswerRow, RevocationRow, SessionRow } from './sessions/sessions.entities.js';
 
 /** Every table of the application. */
-export const entities: Entities = [AuditEventRow, AccountRow, UserRow, AccessKeyRow, GroupRow, GroupMemberRow, OidcProviderRow, SamlProviderRow, SamlPrivateKeyRow, RoleRow, InstanceProfileRow, InlinePolicyRow, ManagedPolicyRow, PolicyVersionRow, PolicyAttachmentRow, DecisionRow, AccountSettingRow, CredentialReportRow, CredentialReportPartRow, SessionRow, RevocationRow, IssuedAnswerRow, IssuerRow, IssuerKeyRow];
+export const entities: Entities = [AuditEventRow, AccountRow, UserRow, AccessKeyRow, GroupRow, GroupMemberRow, LoginProfileRow, PasswordPolicyRow, OidcProviderRow, SamlProviderRow, SamlPrivateKeyRow, RoleRow, InstanceProfileRow, InlinePolicyRow, ManagedPolicyRow, PolicyVersionRow, PolicyAttachmentRow, DecisionRow, AccountSettingRow, CredentialReportRow, CredentialReportPartRow, SessionRow, RevocationRow, IssuedAnswerRow, IssuerRow, IssuerKeyRow];
 
 /** The whole application above its kernel. */
 @Module({})

@@ -2,11 +2,12 @@ import { Injectable } from '@nestjs/common';
 
 import { AuditLog } from '../audit/audit.store.js';
 import type { EventFacts } from '../audit/record.js';
+import type { Contract } from '../contract/operation.js';
 import { parseInput } from '../contract/validation.js';
 import { requireCredential } from '../domain/credential-rules.js';
 import { ApiError } from '../domain/errors.js';
 import { Database, translated, violates } from '../kernel/database.js';
-import type { ChangeCtx, Implementation, IssueCtx, Notes, ReadCtx } from '../kernel/handler.js';
+import type { ChangeCtx, Implementation, IssueCtx, Notes, ReadCtx, Rest } from '../kernel/handler.js';
 import { Ledger, type Append } from '../kernel/ledger.js';
 import { Authorizer, Superseded, type Admitted } from '../policies/authorizer.js';
 import { Decisions } from '../policies/decisions.js';
@@ -118,11 +119,14 @@ export class Executor {
     return output;
   }
 
-  async #change(operation: Implementation, input: object, act: Act): Promise<object> {
+  async #change(operation: Implementation, input: Record<string, unknown>, act: Act): Promise<object> {
+    const rest = operation.isAhead === true ? ((await operation.handle(input as never, this.#readCtx(act) as never)) as Rest<Contract['output']>) : undefined;
+    // What came ahead took its time: whoever was allowed to begin may not be any more.
+    const admitted = rest === undefined ? act.admitted : await this.authorizer.admit(act, operation.contract, input);
     return this.database.write(async (tx) => {
-      if (act.admitted !== undefined) await this.authorizer.confirm(tx, act.admitted, { caller: act.caller, hold: true });
+      if (admitted !== undefined) await this.authorizer.confirm(tx, admitted, { caller: act.caller, hold: true });
       const ctx: ChangeCtx = { ...baseCtx(act), tx };
-      const output = await this.#handle(operation, input, ctx);
+      const output = rest === undefined ? await this.#handle(operation, input, ctx) : operation.contract.output.parse(await rest(ctx));
       await this.audit.record(tx, event(act, { output }));
       return output;
     });

@@ -10,6 +10,7 @@ import { AbsentCredentialOperations } from '../identities/absent-credentials.ope
 import { AccessKeyOperations } from '../identities/access-keys.operations.js';
 import { AccountOperations } from '../identities/accounts.operations.js';
 import { GroupOperations } from '../identities/groups.operations.js';
+import { LoginProfileOperations, PasswordPolicyOperations } from '../identities/passwords.operations.js';
 import { UserOperations } from '../identities/users.operations.js';
 import type { Implementation } from '../kernel/handler.js';
 import { AttachmentOperations } from '../policies/attachments.operations.js';
@@ -40,6 +41,8 @@ export const features: readonly Type<Feature>[] = [
   UserOperations,
   AccessKeyOperations,
   AbsentCredentialOperations,
+  LoginProfileOperations,
+  PasswordPolicyOperations,
   GroupOperations,
   RoleOperations,
   ServiceLinkedRoleOperations,

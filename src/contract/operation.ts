@@ -41,6 +41,8 @@ export type Access<I> =
       readonly seesBoundary?: true;
       /** What the entity will be called: whoever renames or moves it needs the permission on that as well. */
       readonly becomes?: (input: I) => { readonly path: string | undefined; readonly name: string | undefined };
+      /** A user is allowed it by the account's password policy too, where that lets users change their own passwords. */
+      readonly grantedBy?: 'password-policy';
       /** Only principals of the management account, whatever their policies say. */
       readonly within?: 'management-account';
     }

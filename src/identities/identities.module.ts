@@ -8,10 +8,13 @@ import { GroupOperations } from './groups.operations.js';
 import { GroupsStore } from './groups.store.js';
 import { IdentitiesStore } from './identities.store.js';
 import { KeyMaker } from './keys.js';
+import { LoginProfileOperations, PasswordPolicyOperations } from './passwords.operations.js';
+import { PasswordsStore } from './passwords.store.js';
+import { Passwords } from './passwords.js';
 import { IdentityProvidersStore } from './providers.store.js';
 import { UserOperations } from './users.operations.js';
 
-const providers = [IdentitiesStore, IdentityProvidersStore, KeyMaker, Bootstrap, UserOperations, AccessKeyOperations, AccountOperations, GroupsStore, GroupOperations, AbsentCredentialOperations];
+const providers = [IdentitiesStore, IdentityProvidersStore, KeyMaker, Bootstrap, UserOperations, AccessKeyOperations, AccountOperations, GroupsStore, GroupOperations, AbsentCredentialOperations, PasswordsStore, Passwords, LoginProfileOperations, PasswordPolicyOperations];
 
 @Module({ providers, exports: providers })
 export class IdentitiesModule {}

@@ -12,6 +12,7 @@ import { mergedTags, type TagFact } from '../domain/tags.js';
 import { groupArn, GroupsStore } from '../identities/groups.store.js';
 import type { UserRow } from '../identities/identities.entities.js';
 import { IdentitiesStore } from '../identities/identities.store.js';
+import { PasswordsStore } from '../identities/passwords.store.js';
 import { IdentityProvidersStore } from '../identities/providers.store.js';
 import { userArn } from '../identities/shown.js';
 import { Database, type ReadTx, type Tx } from '../kernel/database.js';
@@ -45,6 +46,8 @@ export interface Wish {
   /** Whether the resource is known to exist: only then may its account read its side of a refusal. */
   readonly exists?: boolean;
   readonly context?: Readonly<Record<string, ContextValue | undefined>>;
+  /** What the account itself allows the caller, as if it were among his own policies: what denies still denies. */
+  readonly granted?: readonly NamedPolicy[];
 }
 
 /** What a call was judged on. */
@@ -69,10 +72,7 @@ export class Superseded extends Error {
   override readonly name = 'Superseded';
 }
 
-const EVERYTHING: NamedPolicy = {
-  id: 'root user',
-  document: parseIdentityPolicy(JSON.stringify({ Version: '2012-10-17', Statement: { Effect: 'Allow', Action: '*', Resource: '*' } })),
-};
+const EVERYTHING = allowing('root user', '*');
 
 /** Gathers the policies in force for a caller and lets the policy engine decide. */
 @Injectable()
@@ -89,6 +89,7 @@ export class Authorizer {
     private readonly sessions: SessionPolicies,
     private readonly groups: GroupsStore,
     private readonly providers: IdentityProvidersStore,
+    private readonly passwords: PasswordsStore,
   ) {}
 
   /**
@@ -111,6 +112,7 @@ export class Authorizer {
       ...(resource.tags === undefined ? {} : { resourceTags: resource.tags }),
       requestTags: input['Tags'] as readonly TagFact[] | undefined ?? [],
       context: { ...boundary, ...access.context?.(input) },
+      ...(access.grantedBy === undefined ? {} : { granted: await this.#byPasswordPolicy(caller, access.action) }),
     };
     for (const action of [access.action, ...(access.also?.(input) ?? [])]) {
       await this.require(call, { ...wish, action, resource: resource.arn });
@@ -198,8 +200,9 @@ export class Authorizer {
         more: wish.context,
       }),
     };
+    const identity = await this.#identity(caller);
     const policies: PolicySet = {
-      identity: await this.#identity(caller),
+      identity: wish.granted === undefined ? identity : [...identity, ...wish.granted],
       ...(entity?.boundaryArn == null ? {} : { boundary: await this.managed.boundaryInForce(entity.boundaryArn) }),
       ...(caller.session === undefined ? {} : await this.sessions.limits(caller.session)),
       ...(wish.trust === undefined ? {} : { trust: wish.trust }),
@@ -256,6 +259,12 @@ export class Authorizer {
     return this.policies.inForce(policyOwnerId(caller));
   }
 
+  /** What the account's password policy allows its users, about themselves (IAM API: AllowUsersToChangePassword). */
+  async #byPasswordPolicy(caller: Caller, action: string): Promise<readonly NamedPolicy[]> {
+    if (caller.kind !== 'user' || !(await this.passwords.usersMayChange(caller.account))) return [];
+    return [allowing('account password policy', action)];
+  }
+
   /** The tags of a caller, as policies see them: of the user or role, and over them those of the session. */
   async principalTags(caller: Caller): Promise<readonly TagFact[]> {
     return principalTags(caller, (await this.#entity(caller))?.tags ?? []);
@@ -267,6 +276,10 @@ export class Authorizer {
     const userId = caller.kind === 'user' ? caller.userId : caller.kind === 'federated-user' ? caller.by?.userId : undefined;
     return userId === undefined ? undefined : this.identities.findUser(userId);
   }
+}
+
+function allowing(id: string, action: string): NamedPolicy {
+  return { id, document: parseIdentityPolicy(JSON.stringify({ Version: '2012-10-17', Statement: { Effect: 'Allow', Action: action, Resource: '*' } })) };
 }
 
 type Entity = Pick<UserRow & RoleRow, 'tags' | 'boundaryArn'>;

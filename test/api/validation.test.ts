@@ -21,6 +21,7 @@ const oneOf = (...values: string[]): Violation => ['none', `satisfy enum value s
 const TAG_KEY = 'satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+, Member must not be null]';
 const CLIENT_ID = 'satisfy constraint: [Member must have length less than or equal to 255, Member must have length greater than or equal to 1, Member must not be null]';
 const THUMBPRINT = 'satisfy constraint: [Member must have length less than or equal to 40, Member must have length greater than or equal to 40, Member must not be null]';
+const password: Violation[] = [shorter('', 1), longer(128), pattern('\u20ac', '[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+')];
 const uuid = pattern('no-uuid', '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}');
 const arn: Violation[] = [shorter('x'.repeat(19), 20), longer(2048), pattern(`arn:aws:iam::1:role/\u0001`, ARN)];
 
@@ -56,6 +57,12 @@ const violations: Readonly<Record<string, readonly Violation[]>> = {
   ExternalId: [shorter('x', 2), longer(1224), pattern('a b', '[\\w+=,.@:\\/-]*')],
   GroupName: [shorter('', 1), longer(128)],
   Marker: [shorter('', 1), longer(320)],
+  MaxPasswordAge: [below(1), above(1095)],
+  MinimumPasswordLength: [below(6), above(128)],
+  NewPassword: password,
+  OldPassword: password,
+  Password: password,
+  PasswordReusePrevention: [below(1), above(24)],
   MaxItems: [below(1), above(1000)],
   MaxSessionDuration: [below(3600), above(43_200)],
   NewGroupName: [shorter('', 1), longer(128)],
@@ -130,7 +137,7 @@ const unworded: Readonly<Record<string, unknown>> = { StartTime: 'yesterday', En
 const unwordedElsewhere: Readonly<Record<string, string>> = { IssuedBefore: 'RevokeSessions' };
 
 /** Members that are true or false: on the AWS face, whatever else is no value at all. */
-const flags = [['CreatePolicyVersion', 'SetAsDefault'], ['ListPolicies', 'OnlyAttached'], ['ListServiceSpecificCredentials', 'AllUsers']] as const;
+const flags = [['CreatePolicyVersion', 'SetAsDefault'], ['ListPolicies', 'OnlyAttached'], ['ListServiceSpecificCredentials', 'AllUsers'], ['UpdateLoginProfile', 'PasswordResetRequired'], ...['RequireSymbols', 'RequireNumbers', 'RequireUppercaseCharacters', 'RequireLowercaseCharacters', 'AllowUsersToChangePassword', 'HardExpiry'].map((flag) => ['UpdateAccountPasswordPolicy', flag] as const)] as const;
 
 const valid: Readonly<Record<string, unknown>> = {
   AWSServiceName: 'x.amazonaws.com',
@@ -140,6 +147,9 @@ const valid: Readonly<Record<string, unknown>> = {
   AccessKeyId: 'AKIAUNKNOWNUNKNOWN22',
   AccountName: 'name',
   ClientID: 'name',
+  NewPassword: 'New-password-1',
+  OldPassword: 'Old-password-1',
+  Password: 'Password-1',
   OpenIDConnectProviderArn: 'arn:aws:iam::123456789012:oidc-provider/idp.example',
   SAMLMetadataDocument: metadata(),
   SAMLProviderArn: 'arn:aws:iam::123456789012:saml-provider/name',

@@ -42,6 +42,7 @@ interface Target {
   readonly encodedMessage: string;
 }
 
+const PASSWORD = 'Password-of-the-victim-1';
 const AUDIT_TASK = { arn: 'arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials' };
 const everything = allows(['iam:*', 'sts:*', 'stint:*']);
 const trustsEc2 = JSON.stringify(trusts({ Service: 'ec2.amazonaws.com' }));
@@ -101,6 +102,14 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
   CreateSAMLProvider: [(at) => ({ Name: at.samlName, SAMLMetadataDocument: metadata() })],
   ListOpenIDConnectProviders: [() => ({})],
   ListSAMLProviders: [() => ({})],
+  ChangePassword: [() => ({ OldPassword: PASSWORD, NewPassword: PASSWORD })],
+  CreateLoginProfile: [with_(user, { Password: PASSWORD })],
+  DeleteAccountPasswordPolicy: [() => ({})],
+  DeleteLoginProfile: [user],
+  GetAccountPasswordPolicy: [() => ({})],
+  GetLoginProfile: [user],
+  UpdateAccountPasswordPolicy: [() => ({ MinimumPasswordLength: 7 })],
+  UpdateLoginProfile: [with_(user, { Password: PASSWORD }), with_(user, { PasswordResetRequired: true })],
   AttachRolePolicy: attachment(role),
   AttachUserPolicy: attachment(user),
   AssumeRoot: [(at) => ({ TargetPrincipal: at.account, TaskPolicyArn: AUDIT_TASK })],
@@ -207,14 +216,18 @@ const nameless = [
   'GenerateCredentialReport',
   'GetCredentialReport',
   'SetSecurityTokenServicePreferences',
+  'ChangePassword',
+  'DeleteAccountPasswordPolicy',
   'DisableOutboundWebIdentityFederation',
   'EnableOutboundWebIdentityFederation',
+  'GetAccountPasswordPolicy',
   'GetDelegatedAccessToken',
   'GetFederationToken',
   'GetOutboundWebIdentityFederationInfo',
   'GetScopedCredentials',
   'GetSessionToken',
   'GetWebIdentityToken',
+  'UpdateAccountPasswordPolicy',
 ];
 
 /** First what a stranger sees of his own account, while it is still bare; last what leaves something there. */
@@ -278,6 +291,8 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
       await call(app, 'query', { operation, keys: world.root, input: { GroupName: 'victim-group', ...input } });
     }
     await call(app, 'query', { operation: 'PutUserPermissionsBoundary', keys: world.root, input: { UserName: alice.name, PermissionsBoundary: policyArn } });
+    await call(app, 'query', { operation: 'CreateLoginProfile', keys: world.root, input: { UserName: alice.name, Password: PASSWORD } });
+    await call(app, 'query', { operation: 'UpdateAccountPasswordPolicy', keys: world.root, input: { PasswordReusePrevention: 3 } });
     await call(app, 'query', { operation: 'CreateInstanceProfile', keys: world.root, input: { InstanceProfileName: 'victim-profile', Path: '/victim/', Tags: [{ Key: 'victim', Value: 'secret-of-the-victim' }] } });
     await call(app, 'query', { operation: 'AddRoleToInstanceProfile', keys: world.root, input: { InstanceProfileName: 'victim-profile', RoleName: 'victim-deploy' } });
     const tags = [{ Key: 'victim', Value: 'secret-of-the-victim' }];

@@ -1,6 +1,7 @@
 import { CredentialReports } from '../../src/account/reports.js';
 import { call, decisionIn, operationOf, registry, type Called, type Decided, type Face, type Input } from './calls.js';
 import type { Keys, TestApp } from './app.js';
+import { FIRST, SECOND } from './password-scenarios.js';
 import { metadata, privateKey } from './identity-providers.js';
 import { allows, trusts, World } from './world.js';
 
@@ -83,6 +84,7 @@ async function tour(allowed: Allowed, at: { face: Face; caller: Keys & { arn: st
   await managedPolicies(allowed, { UserName, RoleName, PolicyName: `Managed-${face}` });
   await groupsAndBoundaries(allowed, { UserName, RoleName, GroupName: `group-${face}` });
   await identityProviders(allowed, { face, secrets });
+  await passwords(allowed, { face, caller, secrets, UserName });
   await allowed('UpdateAccessKey', { UserName, AccessKeyId, Status: 'Inactive' });
   await allowed('DeleteAccessKey', { UserName, AccessKeyId });
   await allowed('DeleteUserPolicy', { UserName, PolicyName });
@@ -203,6 +205,21 @@ async function groupsAndBoundaries(allowed: Allowed, { UserName, RoleName, Group
   await allowed('UpdateUser', { UserName, NewPath: '/moved/' });
   await allowed('UpdateRole', { RoleName, MaxSessionDuration: 3600 });
   await allowed('UpdateRoleDescription', { RoleName, Description: 'Tours.' });
+}
+
+/** The password of a user, and that of the caller, which stays so that it can be looked at at rest. */
+async function passwords(allowed: Allowed, { face, caller, secrets, UserName }: { face: Face; caller: Keys; secrets: Map<string, string>; UserName: string }): Promise<void> {
+  const [Password, other] = [`${FIRST}-${face}`, `${SECOND}-${face}`];
+  for (const password of [Password, other]) secrets.set(password, `a password (${face})`);
+  await allowed('UpdateAccountPasswordPolicy', { MinimumPasswordLength: 10, PasswordReusePrevention: 1 });
+  await allowed('GetAccountPasswordPolicy', {});
+  for (const name of [UserName, 'caller']) await allowed('CreateLoginProfile', { UserName: name, Password });
+  await allowed('ChangePassword', { OldPassword: Password, NewPassword: other }, caller);
+  await allowed('UpdateLoginProfile', { UserName, Password: other });
+  await allowed('GetLoginProfile', { UserName });
+  await allowed('DeleteLoginProfile', { UserName });
+  if (face === 'query') await allowed('DeleteLoginProfile', { UserName: 'caller' });
+  await allowed('DeleteAccountPasswordPolicy', {});
 }
 
 /** From now on, the signature of every request is one of the secrets. */

@@ -5,6 +5,7 @@ import { call, decisionIn, type Decided, type Input } from './calls.js';
 import { groupScenarios } from './group-scenarios.js';
 import { profileScenarios } from './profile-scenarios.js';
 import { federationScenarios } from './federation-scenarios.js';
+import { passwordScenarios } from './password-scenarios.js';
 import { sessionScenarios } from './session-scenarios.js';
 import { managedScenarios } from './managed-scenarios.js';
 import { allows, trusts, type World } from './world.js';
@@ -197,4 +198,4 @@ const explained: Scenario[] = [
 ];
 
 /** What every face must agree on. */
-export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...groupScenarios, ...federationScenarios, ...profileScenarios, ...accountScenarios, ...sessionScenarios, ...stint, ...explained];
+export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...groupScenarios, ...federationScenarios, ...profileScenarios, ...accountScenarios, ...passwordScenarios, ...sessionScenarios, ...stint, ...explained];
