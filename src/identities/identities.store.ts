@@ -104,9 +104,9 @@ export class IdentitiesStore {
     return (await tx.findOneBy(UserRow, { accountId, nameKey: nameKey(name) })) ?? undefined;
   }
 
-  /** Forgets what this node remembers under a name; it was found not to be so. */
-  misremembered(accountId: string, name: string): void {
-    this.memory.forget([{ memory: 'user_name', key: `${accountId}/${nameKey(name)}` }]);
+  /** Forgets what this node remembers of a user and under his name; it was found not to be so. */
+  misremembered({ accountId, nameKey: key, userId }: UserRow): void {
+    this.memory.forget([{ memory: 'user_name', key: `${accountId}/${key}` }, { memory: 'user', key: userId }]);
   }
 
   /** The user with exactly this ARN, path and case included. */

@@ -19,7 +19,7 @@ import type { Source } from '../kernel/handler.js';
 import { InstanceProfilesStore, profileArn } from '../roles/profiles.store.js';
 import type { RoleRow } from '../roles/roles.entities.js';
 import { roleArn, RolesStore } from '../roles/roles.store.js';
-import { requestContext } from './context.js';
+import { requestContexts } from './context.js';
 import type { Judged } from './decisions.js';
 import { ManagedPoliciesStore } from './managed.store.js';
 import { PoliciesStore } from './policies.store.js';
@@ -163,8 +163,8 @@ export class Authorizer {
     if (ref.user === undefined && to.caller.kind === 'user' && row.userId !== to.caller.userId) {
       throw new ApiError('NoSuchEntity', `The user with name ${name} cannot be found.`);
     }
-    if (same(resource, ref.user === undefined ? { arn: userArn(row) } : ofUser(row))) return;
-    this.identities.misremembered(account, name);
+    if (same(resource, ofUser(row))) return;
+    this.identities.misremembered(row);
     throw new Superseded();
   }
 
@@ -182,22 +182,17 @@ export class Authorizer {
   async require(call: Call, wish: Wish): Promise<Decision> {
     const { caller } = call;
     const entity = await this.#entity(caller);
-    const request = {
-      principal: facts(caller),
-      action: wish.action,
-      resource: wish.resource,
+    const about = { principal: facts(caller), action: wish.action, resource: wish.resource, resourceAccount: wish.resourceAccount };
+    const contexts = requestContexts({
+      caller,
+      source: call.source,
+      now: call.now,
       resourceAccount: wish.resourceAccount,
-      context: requestContext({
-        caller,
-        source: call.source,
-        now: call.now,
-        resourceAccount: wish.resourceAccount,
-        principalTags: principalTags(caller, entity?.tags ?? []),
-        resourceTags: wish.resourceTags,
-        requestTags: wish.requestTags,
-        more: wish.context,
-      }),
-    };
+      principalTags: principalTags(caller, entity?.tags ?? []),
+      resourceTags: wish.resourceTags,
+      requestTags: wish.requestTags,
+      more: wish.context,
+    });
     const policies: PolicySet = {
       identity: await this.#identity(caller),
       ...(entity?.boundaryArn == null ? {} : { boundary: await this.managed.boundaryInForce(entity.boundaryArn) }),
@@ -205,10 +200,18 @@ export class Authorizer {
       ...(wish.trust === undefined ? {} : { trust: wish.trust }),
       ...(wish.resourcePolicy === undefined ? {} : { resource: wish.resourcePolicy }),
     };
-    const decision = evaluate(request, policies);
-    if (decision.allowed) return decision;
-    const evidence = judged({ request, policies, decision, exists: wish.exists === true });
-    throw new ApiError('AccessDenied', refusalText(decision, callerArn(caller), wish.action, wish.resource), { detail: { decision }, evidence });
+    let allowed: Decision | undefined;
+    for (const context of contexts) {
+      const request = { ...about, context };
+      const decision = evaluate(request, policies);
+      if (!decision.allowed) {
+        const evidence = judged({ request, policies, decision, exists: wish.exists === true });
+        throw new ApiError('AccessDenied', refusalText(decision, callerArn(caller), wish.action, wish.resource), { detail: { decision }, evidence });
+      }
+      allowed ??= decision;
+    }
+    if (allowed === undefined) throw new Error('a request was judged in no context at all');
+    return allowed;
   }
 
   async #resource(ref: ResourceRef, caller: Caller): Promise<Resource> {
@@ -236,9 +239,16 @@ export class Authorizer {
       const provider = providerInArn(ref.provider)?.account === caller.account ? await this.providers.find(ref.provider) : undefined;
       return { arn: ref.provider, ...(provider && { tags: provider.tags }) };
     }
-    if (ref.user === undefined) return { arn: caller.kind === 'user' || caller.kind === 'root' ? callerArn(caller) : '*' };
+    if (ref.user === undefined) return this.#ownUser(caller);
     const user = await this.identities.findUserByName(caller.account, ref.user);
     return user === undefined ? { arn: iamArn(caller.account, 'user', `/${ref.user}`) } : ofUser(user);
+  }
+
+  /** What a call is about that names nobody: the user who signs, with all that a call is judged by that names him. */
+  async #ownUser(caller: Caller): Promise<Resource> {
+    if (caller.kind !== 'user') return { arn: caller.kind === 'root' ? callerArn(caller) : '*' };
+    const user = await this.identities.findUser(caller.userId);
+    return user === undefined ? { arn: callerArn(caller) } : ofUser(user);
   }
 
   /** The user an access key belongs to; a key of another account reads like one that does not exist. */
