@@ -41,6 +41,8 @@ export type Access<I> =
       readonly seesBoundary?: true;
       /** What the entity will be called: whoever renames or moves it needs the permission on that as well. */
       readonly becomes?: (input: I) => { readonly path: string | undefined; readonly name: string | undefined };
+      /** The role that the call hands on: whoever does needs iam:PassRole on it as well. */
+      readonly passes?: (input: I) => { readonly role: string; readonly to: string };
       /** Only principals of the management account, whatever their policies say. */
       readonly within?: 'management-account';
     }

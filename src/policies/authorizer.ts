@@ -59,6 +59,8 @@ interface Resource {
 export interface Admitted {
   readonly ref: ResourceRef;
   readonly resource: Resource;
+  /** The role that the call hands on. */
+  readonly passed?: Admitted;
 }
 
 /**
@@ -116,6 +118,16 @@ export class Authorizer {
       await this.require(call, { ...wish, action, resource: resource.arn });
       if (renamed !== undefined && renamed !== resource.arn) await this.require(call, { ...wish, action, resource: renamed });
     }
+    const passes = access.passes?.(input);
+    return { ref, resource, ...(passes !== undefined && { passed: await this.#passing(call, passes) }) };
+  }
+
+  /** Refuses (AccessDenied) who may not hand on a role (IAM User Guide: iam:PassRole). */
+  async #passing(call: Call, { role, to }: { role: string; to: string }): Promise<Admitted> {
+    const ref = { role };
+    const resource = await this.#resource(ref, call.caller);
+    const tags = resource.tags === undefined ? {} : { resourceTags: resource.tags };
+    await this.require(call, { action: 'iam:PassRole', resource: resource.arn, resourceAccount: call.caller.account, ...tags, context: { 'iam:PassedToService': to } });
     return { ref, resource };
   }
 
@@ -125,6 +137,11 @@ export class Authorizer {
    * and NoSuchEntity where a change is about an entity that is not there.
    */
   async confirm(tx: ReadTx | Tx, admitted: Admitted, to: { caller: Caller; hold: boolean }): Promise<void> {
+    await this.#confirm(tx, admitted, to);
+    if (admitted.passed !== undefined) await this.#confirm(tx, admitted.passed, to);
+  }
+
+  async #confirm(tx: ReadTx | Tx, admitted: Admitted, to: { caller: Caller; hold: boolean }): Promise<void> {
     const { ref, resource } = admitted;
     const { account } = to.caller;
     if ('role' in ref) {
