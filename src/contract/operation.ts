@@ -43,6 +43,8 @@ export type Access<I> =
       readonly becomes?: (input: I) => { readonly path: string | undefined; readonly name: string | undefined };
       /** A user is allowed it by the account's password policy too, where that lets users change their own passwords. */
       readonly grantedBy?: 'password-policy';
+      /** The role that the call hands on: whoever does needs iam:PassRole on it as well. */
+      readonly passes?: (input: I) => { readonly role: string; readonly to: string };
       /** Only principals of the management account, whatever their policies say. */
       readonly within?: 'management-account';
     }

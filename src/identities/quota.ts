@@ -30,11 +30,19 @@ export interface AccountQuota {
 }
 
 /**
+ * Until the transaction ends, nobody else makes or renames anything in the account. Whoever also holds single entities
+ * holds them first.
+ */
+export async function holdNames(tx: Tx, account: string): Promise<void> {
+  await tx.query('SELECT 1 FROM account WHERE account_id = $1 FOR NO KEY UPDATE', [account]);
+}
+
+/**
  * Refuses (LimitExceeded) one entity more than an account may have. Until the transaction ends nobody else makes one in
  * the account, so the quota holds whatever happens at the same time; it is never counted further than the quota.
  */
 export async function requireRoom(tx: Tx, account: string, { table, name, max }: AccountQuota): Promise<void> {
-  await tx.query('SELECT 1 FROM account WHERE account_id = $1 FOR NO KEY UPDATE', [account]);
+  await holdNames(tx, account);
   // A statement of its own: its snapshot must be younger than the lock.
   const rows = await tx.query<unknown[]>(`SELECT 1 FROM ${table} WHERE account_id = $1 OFFSET $2 LIMIT 1`, [account, max - 1]);
   if (rows.length > 0) throw new ApiError('LimitExceeded', `Cannot exceed quota for ${name}: ${String(max)}`);

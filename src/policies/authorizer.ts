@@ -20,7 +20,7 @@ import type { Source } from '../kernel/handler.js';
 import { InstanceProfilesStore, profileArn } from '../roles/profiles.store.js';
 import type { RoleRow } from '../roles/roles.entities.js';
 import { roleArn, RolesStore } from '../roles/roles.store.js';
-import { requestContext } from './context.js';
+import { requestContexts } from './context.js';
 import type { Judged } from './decisions.js';
 import { ManagedPoliciesStore } from './managed.store.js';
 import { PoliciesStore } from './policies.store.js';
@@ -62,6 +62,8 @@ interface Resource {
 export interface Admitted {
   readonly ref: ResourceRef;
   readonly resource: Resource;
+  /** The role that the call hands on. */
+  readonly passed?: Admitted;
 }
 
 /**
@@ -118,6 +120,16 @@ export class Authorizer {
       await this.require(call, { ...wish, action, resource: resource.arn });
       if (renamed !== undefined && renamed !== resource.arn) await this.require(call, { ...wish, action, resource: renamed });
     }
+    const passes = access.passes?.(input);
+    return { ref, resource, ...(passes !== undefined && { passed: await this.#passing(call, passes) }) };
+  }
+
+  /** Refuses (AccessDenied) who may not hand on a role (IAM User Guide: iam:PassRole). */
+  async #passing(call: Call, { role, to }: { role: string; to: string }): Promise<Admitted> {
+    const ref = { role };
+    const resource = await this.#resource(ref, call.caller);
+    const tags = resource.tags === undefined ? {} : { resourceTags: resource.tags };
+    await this.require(call, { action: 'iam:PassRole', resource: resource.arn, resourceAccount: call.caller.account, ...tags, context: { 'iam:PassedToService': to } });
     return { ref, resource };
   }
 
@@ -127,6 +139,11 @@ export class Authorizer {
    * and NoSuchEntity where a change is about an entity that is not there.
    */
   async confirm(tx: ReadTx | Tx, admitted: Admitted, to: { caller: Caller; hold: boolean }): Promise<void> {
+    await this.#confirm(tx, admitted, to);
+    if (admitted.passed !== undefined) await this.#confirm(tx, admitted.passed, to);
+  }
+
+  async #confirm(tx: ReadTx | Tx, admitted: Admitted, to: { caller: Caller; hold: boolean }): Promise<void> {
     const { ref, resource } = admitted;
     const { account } = to.caller;
     if ('role' in ref) {
@@ -165,8 +182,8 @@ export class Authorizer {
     if (ref.user === undefined && to.caller.kind === 'user' && row.userId !== to.caller.userId) {
       throw new ApiError('NoSuchEntity', `The user with name ${name} cannot be found.`);
     }
-    if (same(resource, ref.user === undefined ? { arn: userArn(row) } : ofUser(row))) return;
-    this.identities.misremembered(account, name);
+    if (same(resource, ofUser(row))) return;
+    this.identities.misremembered(row);
     throw new Superseded();
   }
 
@@ -184,22 +201,17 @@ export class Authorizer {
   async require(call: Call, wish: Wish): Promise<Decision> {
     const { caller } = call;
     const entity = await this.#entity(caller);
-    const request = {
-      principal: facts(caller),
-      action: wish.action,
-      resource: wish.resource,
+    const about = { principal: facts(caller), action: wish.action, resource: wish.resource, resourceAccount: wish.resourceAccount };
+    const contexts = requestContexts({
+      caller,
+      source: call.source,
+      now: call.now,
       resourceAccount: wish.resourceAccount,
-      context: requestContext({
-        caller,
-        source: call.source,
-        now: call.now,
-        resourceAccount: wish.resourceAccount,
-        principalTags: principalTags(caller, entity?.tags ?? []),
-        resourceTags: wish.resourceTags,
-        requestTags: wish.requestTags,
-        more: wish.context,
-      }),
-    };
+      principalTags: principalTags(caller, entity?.tags ?? []),
+      resourceTags: wish.resourceTags,
+      requestTags: wish.requestTags,
+      more: wish.context,
+    });
     const identity = await this.#identity(caller);
     const policies: PolicySet = {
       identity: wish.granted === undefined ? identity : [...identity, ...wish.granted],
@@ -208,10 +220,18 @@ export class Authorizer {
       ...(wish.trust === undefined ? {} : { trust: wish.trust }),
       ...(wish.resourcePolicy === undefined ? {} : { resource: wish.resourcePolicy }),
     };
-    const decision = evaluate(request, policies);
-    if (decision.allowed) return decision;
-    const evidence = judged({ request, policies, decision, exists: wish.exists === true });
-    throw new ApiError('AccessDenied', refusalText(decision, callerArn(caller), wish.action, wish.resource), { detail: { decision }, evidence });
+    let allowed: Decision | undefined;
+    for (const context of contexts) {
+      const request = { ...about, context };
+      const decision = evaluate(request, policies);
+      if (!decision.allowed) {
+        const evidence = judged({ request, policies, decision, exists: wish.exists === true });
+        throw new ApiError('AccessDenied', refusalText(decision, callerArn(caller), wish.action, wish.resource), { detail: { decision }, evidence });
+      }
+      allowed ??= decision;
+    }
+    if (allowed === undefined) throw new Error('a request was judged in no context at all');
+    return allowed;
   }
 
   async #resource(ref: ResourceRef, caller: Caller): Promise<Resource> {
@@ -239,9 +259,16 @@ export class Authorizer {
       const provider = providerInArn(ref.provider)?.account === caller.account ? await this.providers.find(ref.provider) : undefined;
       return { arn: ref.provider, ...(provider && { tags: provider.tags }) };
     }
-    if (ref.user === undefined) return { arn: caller.kind === 'user' || caller.kind === 'root' ? callerArn(caller) : '*' };
+    if (ref.user === undefined) return this.#ownUser(caller);
     const user = await this.identities.findUserByName(caller.account, ref.user);
     return user === undefined ? { arn: iamArn(caller.account, 'user', `/${ref.user}`) } : ofUser(user);
+  }
+
+  /** What a call is about that names nobody: the user who signs, with all that a call is judged by that names him. */
+  async #ownUser(caller: Caller): Promise<Resource> {
+    if (caller.kind !== 'user') return { arn: caller.kind === 'root' ? callerArn(caller) : '*' };
+    const user = await this.identities.findUser(caller.userId);
+    return user === undefined ? { arn: callerArn(caller) } : ofUser(user);
   }
 
   /** The user an access key belongs to; a key of another account reads like one that does not exist. */

@@ -8,8 +8,8 @@ import { UNREADABLE } from '../domain/policy/unreadable.js';
 import { BoundaryPolicies, noBoundary, type Boundary } from '../identities/boundaries.js';
 import type { StoredTag } from '../identities/identities.entities.js';
 import { nameKey } from '../identities/identities.store.js';
-import { quotas, requireRoom } from '../identities/quota.js';
-import { Database, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
+import { holdNames, quotas, requireRoom } from '../identities/quota.js';
+import { Database, holdRow, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
 import { LOG } from '../kernel/kernel.js';
 import type { Log } from '../kernel/log.js';
 import { Memory, type Remembered } from '../kernel/memory.js';
@@ -123,12 +123,22 @@ export class ManagedPoliciesStore extends BoundaryPolicies {
     return row !== null && policyArn(row) === arn ? row : undefined;
   }
 
-  /** The same for one of the account's own, held against other changes until the transaction ends. */
+  /**
+   * The same for one of the account's own, held against other changes until the transaction ends. Where there is none,
+   * nobody makes one until then either, so that what was judged to be missing does not appear before it is acted on.
+   */
   async lock(tx: Tx, arn: string, account: string): Promise<ManagedPolicyRow | undefined> {
     const named = policyInArn(arn);
     if (named?.account !== account) return undefined;
-    await tx.query('SELECT 1 FROM managed_policy WHERE account_id = $1 AND name_key = $2 FOR UPDATE', [account, nameKey(named.name)]);
-    return this.findIn(tx, arn, account);
+    const held = async (): Promise<ManagedPolicyRow | undefined> => {
+      const policyId = await holdRow(tx, { table: 'managed_policy', key: 'policy_id' }, { account_id: account, name_key: nameKey(named.name) });
+      const row = policyId === undefined ? undefined : await tx.findOneByOrFail(ManagedPolicyRow, { policyId });
+      return row !== undefined && policyArn(row) === arn ? row : undefined;
+    };
+    const found = await held();
+    if (found !== undefined) return found;
+    await holdNames(tx, account);
+    return held();
   }
 
   /** Stored policies of an account by name. */

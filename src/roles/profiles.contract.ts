@@ -83,14 +83,14 @@ export const profileContracts = {
     access: { action: 'iam:DeleteInstanceProfile', resource: named },
   }),
   AddRoleToInstanceProfile: operation({
-    summary: 'Put a role into an instance profile, which holds one at the most.',
+    summary: 'Put a role into an instance profile, which holds one at the most; takes iam:PassRole on the role as well.',
     aws: 'iam',
     rest: 'PUT /v1/instance-profiles/{InstanceProfileName}/roles/{RoleName}',
     effect: 'change',
     input: z.object({ InstanceProfileName, RoleName }),
     output: Nothing,
     errors: ['NoSuchEntity', 'LimitExceeded'],
-    access: { action: 'iam:AddRoleToInstanceProfile', resource: named },
+    access: { action: 'iam:AddRoleToInstanceProfile', resource: named, passes: (input) => ({ role: input.RoleName, to: 'ec2.amazonaws.com' }) },
   }),
   RemoveRoleFromInstanceProfile: operation({
     summary: 'Take a role out of an instance profile.',

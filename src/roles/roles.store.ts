@@ -6,7 +6,7 @@ import { noBoundary, type Boundary } from '../identities/boundaries.js';
 import { boundaryHolders, boundaryUses, type Bounded } from '../identities/boundaries.store.js';
 import { nameKey } from '../identities/identities.store.js';
 import { quotas, requireRoom } from '../identities/quota.js';
-import { Database, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
+import { Database, holdRow, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
 import { Memory, type Remembered } from '../kernel/memory.js';
 import { pageOf, type Page, type PageRequest } from '../kernel/page.js';
 import { Stamps } from '../kernel/stamps.js';
@@ -78,8 +78,8 @@ export class RolesStore {
 
   /** The same, held against other changes until the transaction ends. */
   async lockRoleByName(tx: Tx, accountId: string, name: string): Promise<RoleRow> {
-    await tx.query('SELECT 1 FROM role WHERE account_id = $1 AND name_key = $2 FOR UPDATE', [accountId, nameKey(name)]);
-    return this.roleByName(tx, accountId, name);
+    const roleId = await holdRow(tx, { table: 'role', key: 'role_id' }, { account_id: accountId, name_key: nameKey(name) });
+    return required(roleId === undefined ? null : await tx.findOneByOrFail(RoleRow, { roleId }), name);
   }
 
   /** The role of an account with this name. */
