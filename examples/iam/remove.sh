@@ -7,61 +7,54 @@
 [ $# -eq 2 ] || fail "usage: $0 user|group|role|profile|policy NAME (of a policy its ARN)"
 kind=$1 name=$2
 
+# Lists are asked for before they are gone through: a list that is refused ends the script, and deletes nothing.
+
 # The policies of a user, group or role: those that are attached, and its own.
 without_policies() {
-  local each
-  for each in $(ask 'AttachedPolicies[].PolicyArn' "list-attached-$kind-policies" "--$kind-name" "$name"); do
-    iam "detach-$kind-policy" "--$kind-name" "$name" --policy-arn "$each"
-  done
-  for each in $(ask 'PolicyNames[]' "list-$kind-policies" "--$kind-name" "$name"); do
-    iam "delete-$kind-policy" "--$kind-name" "$name" --policy-name "$each"
-  done
+  local attached own each
+  attached=$(ask 'AttachedPolicies[].PolicyArn' "list-attached-$kind-policies" "--$kind-name" "$name")
+  own=$(ask 'PolicyNames[]' "list-$kind-policies" "--$kind-name" "$name")
+  for each in $attached; do iam "detach-$kind-policy" "--$kind-name" "$name" --policy-arn "$each"; done
+  for each in $own; do iam "delete-$kind-policy" "--$kind-name" "$name" --policy-name "$each"; done
 }
 
 case $kind in
   user)
-    for each in $(ask 'AccessKeyMetadata[].AccessKeyId' list-access-keys --user-name "$name"); do
-      iam delete-access-key --user-name "$name" --access-key-id "$each"
-    done
-    for each in $(ask 'Groups[].GroupName' list-groups-for-user --user-name "$name"); do
-      iam remove-user-from-group --user-name "$name" --group-name "$each"
-    done
+    keys=$(ask 'AccessKeyMetadata[].AccessKeyId' list-access-keys --user-name "$name")
+    groups=$(ask 'Groups[].GroupName' list-groups-for-user --user-name "$name")
+    for each in $keys; do iam delete-access-key --user-name "$name" --access-key-id "$each"; done
+    for each in $groups; do iam remove-user-from-group --user-name "$name" --group-name "$each"; done
     without_policies
     iam delete-user --user-name "$name"
     ;;
   group)
-    for each in $(ask 'Users[].UserName' get-group --group-name "$name"); do
-      iam remove-user-from-group --user-name "$each" --group-name "$name"
-    done
+    users=$(ask 'Users[].UserName' get-group --group-name "$name")
+    for each in $users; do iam remove-user-from-group --user-name "$each" --group-name "$name"; done
     without_policies
     iam delete-group --group-name "$name"
     ;;
   role)
-    for each in $(ask 'InstanceProfiles[].InstanceProfileName' list-instance-profiles-for-role --role-name "$name"); do
-      iam remove-role-from-instance-profile --instance-profile-name "$each" --role-name "$name"
-    done
+    profiles=$(ask 'InstanceProfiles[].InstanceProfileName' list-instance-profiles-for-role --role-name "$name")
+    for each in $profiles; do iam remove-role-from-instance-profile --instance-profile-name "$each" --role-name "$name"; done
     without_policies
     iam delete-role --role-name "$name"
     ;;
   profile)
-    for each in $(ask 'InstanceProfile.Roles[].RoleName' get-instance-profile --instance-profile-name "$name"); do
-      iam remove-role-from-instance-profile --instance-profile-name "$name" --role-name "$each"
-    done
+    roles=$(ask 'InstanceProfile.Roles[].RoleName' get-instance-profile --instance-profile-name "$name")
+    for each in $roles; do iam remove-role-from-instance-profile --instance-profile-name "$name" --role-name "$each"; done
     iam delete-instance-profile --instance-profile-name "$name"
     ;;
   policy)
+    # It is not taken away where it is a boundary: whom it bounds would then be allowed more. Deleting is refused instead.
     for each in user:PolicyUsers:UserName group:PolicyGroups:GroupName role:PolicyRoles:RoleName; do
-      IFS=: read -r kind list member <<<"$each"
-      for holder in $(ask "$list[].$member" list-entities-for-policy --policy-arn "$name" --policy-usage-filter PermissionsPolicy); do
-        iam "detach-$kind-policy" "--$kind-name" "$holder" --policy-arn "$name"
-      done
+      IFS=: read -r holders list member <<<"$each"
+      names=$(ask "$list[].$member" list-entities-for-policy --policy-arn "$name" --policy-usage-filter PermissionsPolicy)
+      for holder in $names; do iam "detach-$holders-policy" "--$holders-name" "$holder" --policy-arn "$name"; done
     done
-    # It is not taken away as a boundary: whom it bounds would then be allowed more.
-    for each in $(ask 'Versions[?!IsDefaultVersion].VersionId' list-policy-versions --policy-arn "$name"); do
-      iam delete-policy-version --policy-arn "$name" --version-id "$each"
-    done
+    versions=$(ask 'Versions[?!IsDefaultVersion].VersionId' list-policy-versions --policy-arn "$name")
+    for each in $versions; do iam delete-policy-version --policy-arn "$name" --version-id "$each"; done
     iam delete-policy --policy-arn "$name"
     ;;
   *) fail "there is no kind $kind" ;;
 esac
-say "removed $1 $2"
+say "removed the $kind $name"
