@@ -6,7 +6,6 @@ import { SamlProviderOperations } from '../federation/saml-providers.operations.
 import { AccessKeyOperations } from '../identities/access-keys.operations.js';
 import { AccountOperations } from '../identities/accounts.operations.js';
 import { GroupOperations } from '../identities/groups.operations.js';
-import { OtherCredentialOperations } from '../identities/other-credentials.operations.js';
 import { UserOperations } from '../identities/users.operations.js';
 import type { Implementation } from '../kernel/handler.js';
 import { AttachmentOperations } from '../policies/attachments.operations.js';
@@ -35,7 +34,6 @@ export const features: readonly Type<Feature>[] = [
   SessionOperations,
   UserOperations,
   AccessKeyOperations,
-  OtherCredentialOperations,
   GroupOperations,
   RoleOperations,
   InstanceProfileOperations,

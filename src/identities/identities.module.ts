@@ -7,11 +7,10 @@ import { GroupOperations } from './groups.operations.js';
 import { GroupsStore } from './groups.store.js';
 import { IdentitiesStore } from './identities.store.js';
 import { KeyMaker } from './keys.js';
-import { OtherCredentialOperations } from './other-credentials.operations.js';
 import { IdentityProvidersStore } from './providers.store.js';
 import { UserOperations } from './users.operations.js';
 
-const providers = [IdentitiesStore, IdentityProvidersStore, KeyMaker, Bootstrap, UserOperations, AccessKeyOperations, AccountOperations, OtherCredentialOperations, GroupsStore, GroupOperations];
+const providers = [IdentitiesStore, IdentityProvidersStore, KeyMaker, Bootstrap, UserOperations, AccessKeyOperations, AccountOperations, GroupsStore, GroupOperations];
 
 @Module({ providers, exports: providers })
 export class IdentitiesModule {}

@@ -96,7 +96,6 @@ const violations: Readonly<Record<string, readonly Violation[]>> = {
   ProvidedContexts: [more(5, { ProviderArn: 'arn:aws:iam::aws:contextProvider/x' })],
   RootSessionId: [uuid],
   ScopedSessionDescription: [longer(256)],
-  ServiceName: [shorter('', 1), longer(256)],
   SerialNumber: [shorter('x', 9), longer(256), pattern('with a blank', '[\\w+=/:,.@-]*')],
   SessionId: [uuid],
   SigningAlgorithm: [oneOf('RS256', 'ES384')],

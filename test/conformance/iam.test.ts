@@ -8,9 +8,6 @@ import {
   GetUserCommand,
   GetUserPolicyCommand,
   ListAccessKeysCommand,
-  ListServiceSpecificCredentialsCommand,
-  ListSigningCertificatesCommand,
-  ListSSHPublicKeysCommand,
   ListUserPoliciesCommand,
   ListUsersCommand,
   paginateListUsers,
@@ -226,31 +223,6 @@ describe('an unmodified IAM client, about users', () => {
       await expect(app.iam(user).send(new GetUserCommand({}))).rejects.toMatchObject({ name: 'AccessDenied' });
       expect(await lastUsed()).toMatchObject({ AccessKeyLastUsed: { LastUsedDate: new Date('2026-11-25T10:01:00Z'), ServiceName: 'iam' } });
       app.clock.advance(-60);
-    });
-
-    it('has no credentials of the kinds that only other services take, and is told so', async () => {
-      const user = await world.user(fresh(), allows('iam:*'));
-      const { name: UserName } = user;
-      // By name, of the caller himself, and with a bound, as clients ask before they delete a user with all that he has.
-      for (const [from, input] of [[iam, { UserName }], [app.iam(user), {}], [iam, { UserName: UserName.toUpperCase(), MaxItems: 1 }], [iam, {}]] as const) {
-        expect(await from.send(new ListSSHPublicKeysCommand(input))).toMatchObject({ SSHPublicKeys: [], IsTruncated: false });
-        expect(await from.send(new ListSigningCertificatesCommand(input))).toMatchObject({ Certificates: [], IsTruncated: false });
-        expect(await from.send(new ListServiceSpecificCredentialsCommand({ ...input, ServiceName: 'codecommit.amazonaws.com' }))).toMatchObject({ ServiceSpecificCredentials: [], IsTruncated: false });
-      }
-    });
-
-    const others = {
-      ListSSHPublicKeys: (of: IAMClient, UserName?: string) => of.send(new ListSSHPublicKeysCommand({ UserName })),
-      ListSigningCertificates: (of: IAMClient, UserName?: string) => of.send(new ListSigningCertificatesCommand({ UserName })),
-      ListServiceSpecificCredentials: (of: IAMClient, UserName?: string) => of.send(new ListServiceSpecificCredentialsCommand({ UserName })),
-    };
-    it.each(Object.entries(others))('is told by %s of nobody that he does not exist, and needs the permission on whom it is about', async (operation, list) => {
-      const user = await world.user(fresh(), allows(`iam:${operation}`, `arn:aws:iam::${world.root.account}:user/\${aws:username}`));
-      const other = await world.user(fresh());
-      await refused(() => list(iam, 'Nobody'), noUser('Nobody'));
-      await expect(list(app.iam(user))).resolves.toMatchObject({ IsTruncated: false });
-      const message = (resource: string): string => `User: ${user.arn} is not authorized to perform: iam:${operation} on resource: ${resource} because no identity-based policy allows the iam:${operation} action`;
-      await refused(() => list(app.iam(user), other.name), { code: 'AccessDenied', status: 403, message: message(other.arn) });
     });
 
     it('that are unknown are not told apart from those of others', async () => {

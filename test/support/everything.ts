@@ -61,7 +61,6 @@ async function tour(allowed: Allowed, at: { face: Face; caller: Keys & { arn: st
   secrets.set(key.secretAccessKey, `the secret of a new key (${face})`);
   const AccessKeyId = key.accessKeyId;
   for (const operation of ['GetUser', 'ListAccessKeys', 'ListUserPolicies']) await allowed(operation, { UserName });
-  for (const operation of ['ListSSHPublicKeys', 'ListSigningCertificates', 'ListServiceSpecificCredentials']) await allowed(operation, { UserName });
   for (const operation of ['ListUsers', 'ListRoles', 'ListAuditEvents', 'GetCallerIdentity']) await allowed(operation, {});
   for (const operation of ['GetAccessKeyInfo', 'GetAccessKeyLastUsed']) await allowed(operation, { AccessKeyId });
   await allowed('PutUserPolicy', { UserName, PolicyName, PolicyDocument });

@@ -103,17 +103,6 @@ const users: Scenario[] = [
   } },
   { operation: 'ListAccessKeys', title: 'of a user', expected: 'ok', prepare: alice() },
   { operation: 'ListAccessKeys', title: 'of nobody', expected: 'NoSuchEntity', prepare: nothing({ UserName: 'nobody' }) },
-  ...['ListSSHPublicKeys', 'ListSigningCertificates', 'ListServiceSpecificCredentials'].flatMap((operation): Scenario[] => [
-    { operation, title: 'of a user', expected: 'ok', prepare: alice({ UserName: 'ALICE', MaxItems: 1 }) },
-    { operation, title: 'of root itself', expected: 'ok', prepare: nothing({}) },
-    { operation, title: 'of nobody', expected: 'NoSuchEntity', prepare: nothing({ UserName: 'nobody' }) },
-    { operation, title: 'from a Marker that never was', expected: 'ValidationError', prepare: alice({ UserName: 'alice', Marker: 'never' }) },
-    { operation, title: 'by a session that names nobody', expected: 'ValidationError', prepare: async (world) => {
-      const user = await world.user('alice');
-      const role = await world.role('deploy', trusts(user.arn), { policy: allows('iam:*') });
-      return { input: {}, caller: await world.session(user, role) };
-    } },
-  ]),
   { operation: 'UpdateAccessKey', title: 'to inactive', expected: 'ok', prepare: aliceKey({ Status: 'Inactive' }) },
   { operation: 'UpdateAccessKey', title: 'to a status there is not', expected: 'ValidationError', prepare: aliceKey({ Status: 'Asleep' }) },
   { operation: 'UpdateAccessKey', title: 'of an unknown key', expected: 'NoSuchEntity', prepare: alice({ UserName: 'alice', AccessKeyId: 'AKIAUNKNOWNUNKNOWN22', Status: 'Active' }) },
