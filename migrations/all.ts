@@ -10,6 +10,7 @@ import { SessionControl1767225600009 } from './1767225600009-session-control.js'
 import { GroupsAndBoundaries1767225600010 } from './1767225600010-groups-and-boundaries.js';
 import { IdentityProviders1767225600011 } from './1767225600011-identity-providers.js';
 import { InstanceProfiles1767225600012 } from './1767225600012-instance-profiles.js';
+import { Mfa1767225600015 } from './1767225600015-mfa.js';
 
 /** Every migration, oldest first: listed by hand, so that the built program and the tests run the same ones. */
 export const migrations = [
@@ -25,4 +26,5 @@ export const migrations = [
   GroupsAndBoundaries1767225600010,
   IdentityProviders1767225600011,
   InstanceProfiles1767225600012,
+  Mfa1767225600015,
 ] as const;

@@ -8,6 +8,7 @@ import { AccountOperations } from '../identities/accounts.operations.js';
 import { GroupOperations } from '../identities/groups.operations.js';
 import { UserOperations } from '../identities/users.operations.js';
 import type { Implementation } from '../kernel/handler.js';
+import { MfaOperations } from '../mfa/mfa.operations.js';
 import { AttachmentOperations } from '../policies/attachments.operations.js';
 import { DecisionOperations } from '../policies/decisions.operations.js';
 import { ManagedPolicyOperations } from '../policies/managed.operations.js';
@@ -34,6 +35,7 @@ export const features: readonly Type<Feature>[] = [
   SessionOperations,
   UserOperations,
   AccessKeyOperations,
+  MfaOperations,
   GroupOperations,
   RoleOperations,
   InstanceProfileOperations,

@@ -7,10 +7,11 @@ import { GroupOperations } from './groups.operations.js';
 import { GroupsStore } from './groups.store.js';
 import { IdentitiesStore } from './identities.store.js';
 import { KeyMaker } from './keys.js';
+import { MfaDevicesStore } from './mfa-devices.store.js';
 import { IdentityProvidersStore } from './providers.store.js';
 import { UserOperations } from './users.operations.js';
 
-const providers = [IdentitiesStore, IdentityProvidersStore, KeyMaker, Bootstrap, UserOperations, AccessKeyOperations, AccountOperations, GroupsStore, GroupOperations];
+const providers = [IdentitiesStore, IdentityProvidersStore, KeyMaker, Bootstrap, UserOperations, AccessKeyOperations, AccountOperations, GroupsStore, GroupOperations, MfaDevicesStore];
 
 @Module({ providers, exports: providers })
 export class IdentitiesModule {}

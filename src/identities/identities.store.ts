@@ -185,6 +185,7 @@ export class IdentitiesStore {
     await onConstraint(tx.delete(UserRow, { userId: row.userId }), {
       FK_access_key_user: conflict('access keys'),
       FK_inline_policy_user: conflict('policies'),
+      FK_mfa_device_user: conflict('MFA device'),
       FK_policy_attachment_user: () => new ApiError('DeleteConflict', 'Cannot delete entity, must detach all policies first.'),
       FK_group_member_user: () => new ApiError('DeleteConflict', 'Cannot delete entity, must remove users from group first.'),
     });
