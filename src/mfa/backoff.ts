@@ -1,3 +1,5 @@
+import { isIPv4, isIPv6 } from 'node:net';
+
 /** What failures are counted for: a device, whoever holds it, and the network they come from. */
 export type ThrottleKind = 'device' | 'holder' | 'address';
 
@@ -46,4 +48,15 @@ export function mustWait(counted: ReadonlyMap<ThrottleKind, Counted>, now: Date)
 
 function after(time: Date, milliseconds: number): Date {
   return new Date(time.getTime() + milliseconds);
+}
+
+/** What failures from an address count for: the address, or the network of 64 bits, as who has one address of it has them all. */
+export function networkOf(address: string): string {
+  const mapped = address.replace(/^::ffff:/i, '');
+  if (isIPv4(mapped) || !isIPv6(address)) return mapped;
+  const [head = '', tail = ''] = address.split('::');
+  const groups = (text: string): string[] => (text === '' ? [] : text.split(':'));
+  // What `::` leaves out is zeros; where there is none, nothing is left out.
+  const all = address.includes('::') ? [...groups(head), ...Array.from({ length: Math.max(8 - groups(head).length - groups(tail).length, 0) }, () => '0'), ...groups(tail)] : groups(head);
+  return `${all.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
 }

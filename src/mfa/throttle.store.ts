@@ -1,11 +1,9 @@
-import { isIPv6 } from 'node:net';
-
 import { Injectable } from '@nestjs/common';
 import { In } from 'typeorm';
 
 import type { KeyOwner } from '../identities/identities.store.js';
 import type { Tx } from '../kernel/database.js';
-import { forgottenAt, lockedUntil, type Counted, type ThrottleKind } from './backoff.js';
+import { forgottenAt, lockedUntil, networkOf, type Counted, type ThrottleKind } from './backoff.js';
 import { MfaThrottleRow } from './throttle.entities.js';
 
 /** Whose failures count together, by kind. */
@@ -23,7 +21,7 @@ interface Raw {
 /** What a failure counts for. */
 export function subjectsOf(of: { deviceId: string; holder: KeyOwner; address: string }): Subjects {
   return new Map([
-    ['address', `address:${network(of.address)}`],
+    ['address', `address:${networkOf(of.address)}`],
     ['device', `device:${of.deviceId}`],
     ['holder', `holder:${of.holder.userId ?? of.holder.accountId}`],
   ]);
@@ -82,14 +80,4 @@ function afterFailure(row: Raw, now: Date): { lockedUntil: Date | undefined; for
   const kind = row.subject.slice(0, row.subject.indexOf(':')) as ThrottleKind;
   const until = lockedUntil(kind, row, now);
   return { lockedUntil: until, forgetAt: forgottenAt(kind, { since: row.since, lockedUntil: until }, now) };
-}
-
-/** Who has one address of an IPv6 network of 64 bits has them all. */
-function network(address: string): string {
-  if (!isIPv6(address)) return address;
-  const [head = '', tail] = address.split('::');
-  const groups = head === '' ? [] : head.split(':');
-  const missing = tail === undefined ? 0 : 8 - groups.length - (tail === '' ? 0 : tail.split(':').length);
-  const all = [...groups, ...Array.from({ length: missing }, () => '0'), ...(tail === undefined || tail === '' ? [] : tail.split(':'))];
-  return `${all.slice(0, 4).map((group) => group.toLowerCase().replace(/^0+(?=.)/, '')).join(':')}::/64`;
 }
