@@ -91,10 +91,14 @@ export class Executor {
   /** Decides and does. What was judged by memory and is found otherwise is judged again. */
   async #carryOut(operation: Implementation, input: Record<string, unknown>, facts: Facts): Promise<object> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      let act: Act | undefined;
       try {
-        const admitted = await this.authorizer.admit(facts, operation.contract, input);
-        return await this.#perform(operation, input, { ...facts, admitted });
+        act = { ...facts, admitted: await this.authorizer.admit(facts, operation.contract, input) };
+        return await this.#perform(operation, input, act);
       } catch (error) {
+        // Of what a handler noted, a refusal keeps what explains it.
+        const additional = act?.notes.additional;
+        if (additional !== undefined) facts.notes = { ...facts.notes, additional };
         if (!(error instanceof Superseded)) throw error;
       }
     }
