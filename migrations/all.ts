@@ -12,6 +12,7 @@ import { IdentityProviders1767225600011 } from './1767225600011-identity-provide
 import { InstanceProfiles1767225600012 } from './1767225600012-instance-profiles.js';
 import { LoginProfiles1767225600013 } from './1767225600013-login-profiles.js';
 import { AccountAdministration1767225600014 } from './1767225600014-account-administration.js';
+import { Mfa1767225600015 } from './1767225600015-mfa.js';
 
 /** Every migration, oldest first: listed by hand, so that the built program and the tests run the same ones. */
 export const migrations = [
@@ -29,4 +30,5 @@ export const migrations = [
   InstanceProfiles1767225600012,
   LoginProfiles1767225600013,
   AccountAdministration1767225600014,
+  Mfa1767225600015,
 ] as const;

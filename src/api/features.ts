@@ -13,6 +13,7 @@ import { GroupOperations } from '../identities/groups.operations.js';
 import { LoginProfileOperations, PasswordPolicyOperations } from '../identities/passwords.operations.js';
 import { UserOperations } from '../identities/users.operations.js';
 import type { Implementation } from '../kernel/handler.js';
+import { MfaOperations } from '../mfa/mfa.operations.js';
 import { AttachmentOperations } from '../policies/attachments.operations.js';
 import { DecisionOperations } from '../policies/decisions.operations.js';
 import { ManagedPolicyOperations } from '../policies/managed.operations.js';
@@ -43,6 +44,7 @@ export const features: readonly Type<Feature>[] = [
   AbsentCredentialOperations,
   LoginProfileOperations,
   PasswordPolicyOperations,
+  MfaOperations,
   GroupOperations,
   RoleOperations,
   ServiceLinkedRoleOperations,

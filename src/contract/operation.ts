@@ -24,6 +24,8 @@ export type ResourceRef =
   | { readonly instanceProfile: string }
   /** A managed policy, by its ARN. */
   | { readonly policy: string }
+  /** A virtual MFA device, by its serial number. */
+  | { readonly mfaDevice: string }
   /** An identity provider, by its ARN. */
   | { readonly provider: string }
   | { readonly arn: string };

@@ -33,6 +33,7 @@ export const catalogue = {
   InsufficientSessionLifetime: sender(400, 'The session could not last as long as is needed: the calling session ends earlier, or minRemaining asks for more than would be granted.'),
   InternalFailure: receiver(500, 'A bug in Stint; the log holds the cause under the request id.'),
   InvalidAction: sender(400, 'No such operation, or not in that API version.'),
+  InvalidAuthenticationCode: sender(403, 'Codes of an MFA device are wrong, were used before, or come while none is accepted; which of these is not said.', 'InvalidAuthenticationCodeException'),
   InvalidAuthorizationMessageException: sender(400, 'The encoded authorization message was not issued by this service for this account.'),
   InvalidClientTokenId: sender(403, 'The access key is unknown or inactive, or the session token is not valid for it.'),
   InvalidContextAssertion: sender(400, 'A context assertion cannot be verified: Stint knows no context providers.'),
@@ -76,12 +77,18 @@ export interface DecisionReference {
   readonly encodedMessage: string;
 }
 
+/** A refusal that MFA would have prevented, and how long ago it may have been used, in seconds. */
+export interface StepUpHint {
+  readonly maxAgeSeconds?: number;
+}
+
 /** What an error carries beside its code and message. */
 export interface ErrorFacts {
   readonly cause?: unknown;
   readonly detail?: Readonly<Record<string, unknown>>;
   readonly evidence?: unknown;
   readonly decision?: DecisionReference;
+  readonly stepUp?: StepUpHint | undefined;
 }
 
 /**
@@ -96,6 +103,8 @@ export class ApiError extends Error {
   readonly evidence: unknown;
   /** Under which id the decision can be looked up, and what its caller may have decoded. */
   readonly decision: DecisionReference | undefined;
+  /** What the caller could do about it. */
+  readonly stepUp: StepUpHint | undefined;
 
   constructor(
     readonly code: ErrorCode,
@@ -106,11 +115,12 @@ export class ApiError extends Error {
     this.detail = options.detail ?? {};
     this.evidence = options.evidence;
     this.decision = options.decision;
+    this.stepUp = options.stepUp;
   }
 
   /** The same error with the reference to its decision. */
   recordedAs(decision: DecisionReference): ApiError {
-    return new ApiError(this.code, this.message, { cause: this.cause, detail: this.detail, decision });
+    return new ApiError(this.code, this.message, { cause: this.cause, detail: this.detail, decision, stepUp: this.stepUp });
   }
 
   /** The catalogue's row for this code. */

@@ -11,10 +11,11 @@ import { KeyMaker } from './keys.js';
 import { LoginProfileOperations, PasswordPolicyOperations } from './passwords.operations.js';
 import { PasswordsStore } from './passwords.store.js';
 import { Passwords } from './passwords.js';
+import { MfaDevicesStore } from './mfa-devices.store.js';
 import { IdentityProvidersStore } from './providers.store.js';
 import { UserOperations } from './users.operations.js';
 
-const providers = [IdentitiesStore, IdentityProvidersStore, KeyMaker, Bootstrap, UserOperations, AccessKeyOperations, AccountOperations, GroupsStore, GroupOperations, AbsentCredentialOperations, PasswordsStore, Passwords, LoginProfileOperations, PasswordPolicyOperations];
+const providers = [IdentitiesStore, IdentityProvidersStore, KeyMaker, Bootstrap, UserOperations, AccessKeyOperations, AccountOperations, GroupsStore, GroupOperations, AbsentCredentialOperations, PasswordsStore, Passwords, LoginProfileOperations, PasswordPolicyOperations, MfaDevicesStore];
 
 @Module({ providers, exports: providers })
 export class IdentitiesModule {}

@@ -190,6 +190,7 @@ export class IdentitiesStore {
       FK_access_key_user: conflict('access keys'),
       FK_login_profile_user: conflict('login profile'),
       FK_inline_policy_user: conflict('policies'),
+      FK_mfa_device_user: conflict('MFA device'),
       FK_policy_attachment_user: () => new ApiError('DeleteConflict', 'Cannot delete entity, must detach all policies first.'),
       FK_group_member_user: () => new ApiError('DeleteConflict', 'Cannot delete entity, must remove users from group first.'),
     });

@@ -24,7 +24,7 @@ export const quotas = {
 
 /** A quota on the entities of one kind in an account: their table, and the quota's name as AWS gives it. */
 export interface AccountQuota {
-  readonly table: 'iam_user' | 'iam_group' | 'role' | 'managed_policy';
+  readonly table: 'iam_user' | 'iam_group' | 'role' | 'managed_policy' | 'mfa_device';
   readonly name: string;
   readonly max: number;
 }

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 
 import type { Contract, Contracts, Effect } from '../contract/operation.js';
 import type { Caller } from '../domain/principal.js';
+import type { ApiError } from '../domain/errors.js';
 import type { ReadTx, Tx } from './database.js';
 import type { Append } from './ledger.js';
 
@@ -45,6 +46,26 @@ export interface ChangeCtx extends BaseCtx {
   readonly tx: Tx;
 }
 
+/** What an issuance under an Idempotency-Key is told, so that it does once what can be done only once. */
+export interface Repetition {
+  /** Names the request: the same for each repetition of it, and for nothing else. */
+  readonly claim: Buffer;
+  /** It was answered before: what can be done only once was done then. */
+  readonly isAnswered: boolean;
+}
+
+/**
+ * A refusal that a change leaves something behind with, such as a failure that counts: what the handler wrote is
+ * committed, together with the event of the refusal.
+ */
+export class LastingRefusal extends Error {
+  override readonly name = 'LastingRefusal';
+
+  constructor(readonly refusal: ApiError) {
+    super(refusal.message);
+  }
+}
+
 /** What the handler of an `issue` gets: it may look, and append rows that are committed with its event. */
 export interface IssueCtx extends ReadCtx {
   /**
@@ -52,6 +73,8 @@ export interface IssueCtx extends ReadCtx {
    * the first, so that it is not refused because time went by.
    */
   readonly issuedAt: Date;
+  /** Of a request that may be repeated under its Idempotency-Key. */
+  readonly repeatable?: Repetition;
   append(row: Append): void;
 }
 

@@ -19,6 +19,7 @@ const ringContext = (id: number): string => `ring_key:${String(id)}`;
 const issuerKeyContext = (id: string): string => `issuer_key:${id}`;
 const samlKeyContext = (id: string): string => `saml_key:${id}`;
 const passwordContext = (userId: string): string => `password:${userId}`;
+const mfaSeedContext = (id: string): string => `mfa_seed:${id}`;
 const accessKeyContext = (id: string): string => `access_key:${id}`;
 
 /**
@@ -116,6 +117,18 @@ export class Keyring implements KeyRing {
     const opened = this.masterKey.open(envelope, passwordContext(userId));
     if (opened === undefined) throw new Error(`the stored password of user ${userId} does not open with the master key`);
     return Secret.of(opened.toString('utf8'));
+  }
+
+  /** Envelopes the seed of an MFA device; it opens for that device only. */
+  sealMfaSeed(deviceId: string, seed: Uint8Array): Buffer {
+    return this.masterKey.seal(seed, mfaSeedContext(deviceId), this.effects.random.bytes(NONCE_BYTES));
+  }
+
+  /** The seed of an MFA device. Throws where the envelope is not this device's: the row was tampered with. */
+  openMfaSeed(deviceId: string, envelope: Uint8Array): Buffer {
+    const opened = this.masterKey.open(envelope, mfaSeedContext(deviceId));
+    if (opened === undefined) throw new Error(`the stored seed of MFA device ${deviceId} does not open with the master key`);
+    return opened;
   }
 
   async #reload(): Promise<void> {

@@ -6,6 +6,7 @@ import { ApiError } from '../domain/errors.js';
 import { parseIdentityPolicy } from '../domain/policy/document.js';
 import { evaluate, refusalText, type ContextValue, type Decision, type NamedPolicy, type PolicySet, type PrincipalFacts, type Request, type TrustPolicy } from '../domain/policy/evaluate.js';
 import { explain } from '../domain/policy/explain.js';
+import { mfaContext, stepUp, type StepUp } from '../domain/policy/step-up.js';
 import { providerInArn } from '../domain/providers.js';
 import { callerArn, policyOwnerId, principalArn, type Caller } from '../domain/principal.js';
 import { mergedTags, type TagFact } from '../domain/tags.js';
@@ -13,6 +14,7 @@ import { groupArn, GroupsStore } from '../identities/groups.store.js';
 import type { UserRow } from '../identities/identities.entities.js';
 import { IdentitiesStore } from '../identities/identities.store.js';
 import { PasswordsStore } from '../identities/passwords.store.js';
+import { MfaDevicesStore, serialNumber } from '../identities/mfa-devices.store.js';
 import { IdentityProvidersStore } from '../identities/providers.store.js';
 import { userArn } from '../identities/shown.js';
 import { Database, type ReadTx, type Tx } from '../kernel/database.js';
@@ -48,6 +50,8 @@ export interface Wish {
   readonly context?: Readonly<Record<string, ContextValue | undefined>>;
   /** What the account itself allows the caller, as if it were among his own policies: what denies still denies. */
   readonly granted?: readonly NamedPolicy[];
+  /** How many seconds ago MFA was used for this very call; only the trust policy sees it. */
+  readonly mfaAge?: number | undefined;
 }
 
 /** What a call was judged on. */
@@ -92,6 +96,7 @@ export class Authorizer {
     private readonly groups: GroupsStore,
     private readonly providers: IdentityProvidersStore,
     private readonly passwords: PasswordsStore,
+    private readonly mfaDevices: MfaDevicesStore,
   ) {}
 
   /**
@@ -173,6 +178,11 @@ export class Authorizer {
       this.providers.misremembered(ref.provider);
       throw new Superseded();
     }
+    if ('mfaDevice' in ref) {
+      const row = to.hold ? await this.mfaDevices.lock(tx as Tx, account, ref.mfaDevice) : await this.mfaDevices.findIn(tx, account, ref.mfaDevice);
+      if (row === undefined || same(resource, { arn: serialNumber(row), tags: row.tags })) return;
+      throw new Superseded();
+    }
     if (!('user' in ref)) return;
     const name = ref.user ?? (to.caller.kind === 'user' ? to.caller.userName : undefined);
     if (name === undefined) return;
@@ -222,11 +232,11 @@ export class Authorizer {
     };
     let allowed: Decision | undefined;
     for (const context of contexts) {
-      const request = { ...about, context };
+      const request = { ...about, context, ...(wish.mfaAge !== undefined && { trustContext: mfaContext(context, wish.mfaAge) }) };
       const decision = evaluate(request, policies);
       if (!decision.allowed) {
         const evidence = judged({ request, policies, decision, exists: wish.exists === true });
-        throw new ApiError('AccessDenied', refusalText(decision, callerArn(caller), wish.action, wish.resource), { detail: { decision }, evidence });
+        throw new ApiError('AccessDenied', refusalText(decision, callerArn(caller), wish.action, wish.resource), { detail: { decision }, evidence, stepUp: hint(caller, request, policies) });
       }
       allowed ??= decision;
     }
@@ -258,6 +268,10 @@ export class Authorizer {
     if ('provider' in ref) {
       const provider = providerInArn(ref.provider)?.account === caller.account ? await this.providers.find(ref.provider) : undefined;
       return { arn: ref.provider, ...(provider && { tags: provider.tags }) };
+    }
+    if ('mfaDevice' in ref) {
+      const device = await this.mfaDevices.find(caller.account, ref.mfaDevice);
+      return { arn: ref.mfaDevice, ...(device && { tags: device.tags }) };
     }
     if (ref.user === undefined) return this.#ownUser(caller);
     const user = await this.identities.findUserByName(caller.account, ref.user);
@@ -331,8 +345,7 @@ function ofRole(row: RoleRow): Resource {
 function judged(facts: { request: Request; policies: PolicySet; decision: Decision; exists: boolean }): Judged {
   const { request, policies, decision, exists } = facts;
   if (request.resourceAccount === request.principal.account) return { request, explanation: explain(request, policies, decision) };
-  const context = new Map([...request.context].filter(([key]) => !/^(?:aws|iam):resourcetag\//.test(key)));
-  const ownRequest = { ...request, context };
+  const ownRequest = { ...request, context: withoutResource(request.context) };
   const own = explain(ownRequest, ofCaller(policies), decision);
   const denying = own.layers.find((layer) => layer.denies.length > 0);
   const lacking = own.layers.find((layer) => layer.allows.length === 0);
@@ -342,6 +355,21 @@ function judged(facts: { request: Request; policies: PolicySet; decision: Decisi
     explanation: { allowed: false, explicit: denying !== undefined, by, statements: own.layers.flatMap((layer) => layer.denies), layers: own.layers },
     ...(exists && { other: { account: request.resourceAccount, explanation: explain(request, policies, decision) } }),
   };
+}
+
+/**
+ * Whether MFA would have made the difference; only users can obtain sessions with it. Of a resource in another account
+ * nothing is told: then it is said only where the caller's own policies ask for MFA, whatever the other account says.
+ */
+function hint(caller: Caller, request: Request, policies: PolicySet): StepUp | undefined {
+  if (caller.kind !== 'user') return undefined;
+  if (request.resourceAccount === caller.account) return stepUp(request, policies);
+  const own = { ...request, resourceAccount: caller.account, context: withoutResource(request.context) };
+  return evaluate(own, ofCaller(policies)).allowed ? undefined : stepUp(own, ofCaller(policies));
+}
+
+function withoutResource(context: Request['context']): Request['context'] {
+  return new Map([...context].filter(([key]) => !/^(?:aws|iam):resourcetag\//.test(key)));
 }
 
 /** The policies of the caller's own side. */

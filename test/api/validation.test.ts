@@ -25,6 +25,9 @@ const password: Violation[] = [shorter('', 1), longer(128), pattern('\u20ac', '[
 const uuid = pattern('no-uuid', '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}');
 const arn: Violation[] = [shorter('x'.repeat(19), 20), longer(2048), pattern(`arn:aws:iam::1:role/\u0001`, ARN)];
 
+/** Digits of other scripts and blanks are no digits: they are refused, not read kindly. */
+const sixDigits = (shown: string): Violation[] => [shorter('12345', 6), ['1234567', 'have length less than or equal to 6'], ...['12345x', '１２３４５６', ' 12345', '12345\n', '12\t456', '٣٤٥٦٧٨'].map((value) => pattern(value, shown))];
+
 /** Violations by member, or by operation and member where an operation has bounds of its own. */
 const violations: Readonly<Record<string, readonly Violation[]>> = {
   AWSServiceName: [shorter('', 1), longer(128), pattern('a b', '[\\w+=,.@-]+')],
@@ -116,7 +119,11 @@ const violations: Readonly<Record<string, readonly Violation[]>> = {
   SourceIdentity: [shorter('x', 2), longer(64), pattern('a b', '[\\w+=,.@-]*')],
   SubjectMode: [oneOf('AWSIdentity', 'OriginIdentity')],
   TargetPrincipal: [shorter('12345678901', 12), longer(2048)],
-  TokenCode: [shorter('12345', 6), ['1234567', 'have length less than or equal to 6'], pattern('12345x', '[\\d]*')],
+  TokenCode: sixDigits('[\\d]*'),
+  AssignmentStatus: [oneOf('Assigned', 'Unassigned', 'Any')],
+  AuthenticationCode1: sixDigits('[\\d]+'),
+  AuthenticationCode2: sixDigits('[\\d]+'),
+  VirtualMFADeviceName: [shorter('', 1), longer(226)],
   TokenSha256: [pattern('A'.repeat(64), '[0-9a-f]{64}'), pattern('abc', '[0-9a-f]{64}')],
   TradeInToken: [shorter('', 1)],
   TransitiveTagKeys: [more(50, 'k')],
@@ -181,6 +188,10 @@ const valid: Readonly<Record<string, unknown>> = {
   TargetPrincipal: '123456789012',
   TaskPolicyArn: { arn: 'arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials' },
   TradeInToken: 'token',
+  AuthenticationCode1: '123456',
+  AuthenticationCode2: '234567',
+  SerialNumber: 'arn:aws:iam::123456789012:mfa/name',
+  VirtualMFADeviceName: 'name',
   UserName: 'name',
   VersionId: 'v1',
 };
@@ -297,6 +308,9 @@ describe('an input that violates constraints', () => {
     ['PutGroupPolicy', 'PolicyDocument', ['\u20ac'], ascii],
     ['CreateInstanceProfile', 'InstanceProfileName', ['a b', 'a/b'], charset],
     ['CreateInstanceProfile', 'Path', ['a'], path],
+    ['CreateVirtualMFADevice', 'VirtualMFADeviceName', ['a b', 'a/b'], charset],
+    ['CreateVirtualMFADevice', 'Path', ['a'], path],
+    ['EnableMFADevice', 'UserName', ['a b', 'aws root user', 'AWS ROOT USER '], charset],
     ['CreatePolicy', 'PolicyName', ['a b', 'a/b'], charset],
     ['CreatePolicy', 'Path', ['a', '/a', '/a!/', '//', '/a//b/'], path],
     ['ListPolicies', 'PathPrefix', ['a'], prefix],

@@ -4,6 +4,7 @@ import type { Keys } from './app.js';
 import { call, decisionIn, type Decided, type Input } from './calls.js';
 import { groupScenarios } from './group-scenarios.js';
 import { profileScenarios } from './profile-scenarios.js';
+import { mfaScenarios } from './mfa-scenarios.js';
 import { federationScenarios } from './federation-scenarios.js';
 import { passwordScenarios } from './password-scenarios.js';
 import { sessionScenarios } from './session-scenarios.js';
@@ -198,4 +199,4 @@ const explained: Scenario[] = [
 ];
 
 /** What every face must agree on. */
-export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...groupScenarios, ...federationScenarios, ...profileScenarios, ...accountScenarios, ...passwordScenarios, ...sessionScenarios, ...stint, ...explained];
+export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...groupScenarios, ...federationScenarios, ...profileScenarios, ...accountScenarios, ...passwordScenarios, ...mfaScenarios, ...sessionScenarios, ...stint, ...explained];
