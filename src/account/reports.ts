@@ -1,9 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 
 import { rootArn } from '../domain/arn.js';
-import { reportHeader, reportLine, ROOT_NAME, type KeyFacts, type ReportedUser } from '../domain/credential-report.js';
+import { reportHeader, reportLine, ROOT_NAME, type KeyFacts, type ReportedPassword, type ReportedUser } from '../domain/credential-report.js';
 import type { AccessKeyRow, UserRow } from '../identities/identities.entities.js';
 import { IdentitiesStore } from '../identities/identities.store.js';
+import { MfaDevicesStore } from '../identities/mfa-devices.store.js';
+import { PasswordsStore, type PasswordFacts } from '../identities/passwords.store.js';
 import { userArn } from '../identities/shown.js';
 import { Database, type ReadTx, type Tx } from '../kernel/database.js';
 import { Clock } from '../kernel/effects.js';
@@ -11,7 +13,6 @@ import { LOG } from '../kernel/kernel.js';
 import type { Log } from '../kernel/log.js';
 import { Memory } from '../kernel/memory.js';
 import { gathered } from '../kernel/page.js';
-import { OtherCredentialsStore } from './other-credentials.store.js';
 import { CredentialReportsStore, REPORT_NOTICE } from './reports.store.js';
 
 /** How many users one transaction adds to a report. */
@@ -36,7 +37,8 @@ export class CredentialReports {
     private readonly database: Database,
     private readonly store: CredentialReportsStore,
     private readonly identities: IdentitiesStore,
-    private readonly others: OtherCredentialsStore,
+    private readonly passwords: PasswordsStore,
+    private readonly mfaDevices: MfaDevicesStore,
     private readonly clock: Clock,
     @Inject(LOG) private readonly log: Log,
     memory: Memory,
@@ -101,7 +103,7 @@ export class CredentialReports {
     if (row === undefined) return false;
     const isFirst = row.partCount === 0;
     const page = await this.identities.pageUsers(tx, { account, pathPrefix: '/' }, { after: isFirst ? undefined : [row.nextAfter], items: PAGE });
-    const lines = [...(isFirst ? [reportHeader, await this.#rootLine(tx, account)] : []), ...(await this.#lines(tx, page.rows))];
+    const lines = [...(isFirst ? [reportHeader, await this.#rootLine(tx, account)] : []), ...(await this.#lines(tx, account, page.rows))];
     // No line feed ends the report: all but the first part begin with one.
     const content = lines.map((line, index) => (isFirst && index === 0 ? line : `\n${line}`)).join('');
     const { IsTruncated: more } = page.next;
@@ -112,31 +114,32 @@ export class CredentialReports {
   async #rootLine(tx: ReadTx, accountId: string): Promise<string> {
     const account = await this.identities.accountIn(tx, accountId);
     const keys = await this.identities.accessKeysOf(tx, { accountId, userId: null });
-    const others = (await this.others.of(tx, [accountId])).get(accountId);
     const root: ReportedUser = {
       name: ROOT_NAME,
       arn: rootArn(accountId),
       createdAt: account?.createdAt ?? this.clock.now(),
       isRoot: true,
-      password: others?.password,
-      mfaActive: others?.mfaActive ?? false,
+      // Root users have none.
+      password: undefined,
+      mfaActive: (await this.mfaDevices.counts(tx, accountId)).ofRoot > 0,
       keys: keys.map((key) => this.#key(key)),
     };
     return reportLine(root);
   }
 
-  async #lines(tx: ReadTx, users: readonly UserRow[]): Promise<readonly string[]> {
+  async #lines(tx: ReadTx, account: string, users: readonly UserRow[]): Promise<readonly string[]> {
     const ids = users.map(({ userId }) => userId);
     const keys = gathered((await this.identities.accessKeysOfUsers(tx, ids)).map((key) => [key.userId ?? '', key]));
-    const others = await this.others.of(tx, ids);
+    const passwords = await this.passwords.passwordsOf(tx, account, ids);
+    const withMfa = await this.mfaDevices.holdersAmong(tx, ids);
     return users.map((user) =>
       reportLine({
         name: user.userName,
         arn: userArn(user),
         createdAt: user.createdAt,
         isRoot: false,
-        password: others.get(user.userId)?.password,
-        mfaActive: others.get(user.userId)?.mfaActive ?? false,
+        password: reported(passwords.get(user.userId)),
+        mfaActive: withMfa.has(user.userId),
         keys: (keys.get(user.userId) ?? []).map((key) => this.#key(key)),
       }),
     );
@@ -147,4 +150,8 @@ export class CredentialReports {
     const stored = row.lastUsedAt === null ? undefined : { at: row.lastUsedAt, region: row.lastUsedRegion ?? 'N/A', service: row.lastUsedService ?? 'N/A' };
     return { active: row.status === 'Active', createdAt: row.createdAt, lastUse: pending ?? stored };
   }
+}
+
+function reported(facts: PasswordFacts | undefined): ReportedPassword | undefined {
+  return facts && { changedAt: facts.changedAt, lastUsedAt: facts.lastUsedAt, nextRotationAt: facts.expiresAt };
 }

@@ -2,13 +2,13 @@ import { Injectable } from '@nestjs/common';
 
 import { GroupsStore } from '../identities/groups.store.js';
 import { IdentitiesStore } from '../identities/identities.store.js';
+import { MfaDevicesStore } from '../identities/mfa-devices.store.js';
 import { IdentityProvidersStore } from '../identities/providers.store.js';
 import { quotas } from '../identities/quota.js';
 import type { ReadTx } from '../kernel/database.js';
 import { ManagedPoliciesStore } from '../policies/managed.store.js';
 import { InstanceProfilesStore } from '../roles/profiles.store.js';
 import { RolesStore } from '../roles/roles.store.js';
-import { OtherCredentialsStore } from './other-credentials.store.js';
 import { AccountSettingsStore } from './settings.store.js';
 
 /** What an account may have, by the names of AWS. What Stint does not know, such as certificates, nobody may have. */
@@ -47,19 +47,19 @@ export class AccountSummary {
     private readonly policies: ManagedPoliciesStore,
     private readonly providers: IdentityProvidersStore,
     private readonly settings: AccountSettingsStore,
-    private readonly others: OtherCredentialsStore,
+    private readonly mfaDevices: MfaDevicesStore,
   ) {}
 
   /** Every entry of GetAccountSummary's SummaryMap. Counts are exact: each is bounded by a quota, and read from an index. */
   async of(tx: ReadTx, account: string): Promise<Record<string, number>> {
-    const devices = await this.others.devices(tx, account);
+    const devices = await this.mfaDevices.counts(tx, account);
     const { policies, versions } = await this.policies.count(tx, account);
     const rootKeys = await this.identities.accessKeysOf(tx, { accountId: account, userId: null });
     const { tokenVersion } = await this.settings.of(tx, account);
     return {
       ...QUOTAS,
       AccountAccessKeysPresent: rootKeys.length > 0 ? 1 : 0,
-      AccountMFAEnabled: devices.root ? 1 : 0,
+      AccountMFAEnabled: devices.ofRoot > 0 ? 1 : 0,
       AccountPasswordPresent: 0,
       AccountSigningCertificatesPresent: 0,
       GlobalEndpointTokenVersion: tokenVersion,

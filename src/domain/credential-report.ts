@@ -1,5 +1,5 @@
 /** What a report says of a password. */
-export interface PasswordFacts {
+export interface ReportedPassword {
   readonly changedAt: Date;
   /** Undefined where it was never used. */
   readonly lastUsedAt: Date | undefined;
@@ -21,7 +21,7 @@ export interface ReportedUser {
   readonly arn: string;
   readonly createdAt: Date;
   readonly isRoot: boolean;
-  readonly password: PasswordFacts | undefined;
+  readonly password: ReportedPassword | undefined;
   readonly mfaActive: boolean;
   /** Two at the most. */
   readonly keys: readonly KeyFacts[];

@@ -2,15 +2,24 @@ import { Injectable } from '@nestjs/common';
 
 import { iamArn, mfaDeviceInArn } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
-import { Database, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
+import { Database, holdRow, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
 import { pageOf, type Page, type PageRequest } from '../kernel/page.js';
 import type { StoredTag } from './identities.entities.js';
 import type { KeyOwner } from './identities.store.js';
 import { MfaDeviceRow } from './mfa-devices.entities.js';
-import { requireRoom } from './quota.js';
+import { quotas, requireRoom } from './quota.js';
 
 /** IAM quota: as many virtual MFA devices as users in an account. */
-const QUOTA = { table: 'mfa_device', name: 'MFADevicesPerAccount', max: 5_000 } as const;
+const QUOTA = { table: 'mfa_device', name: 'MFADevicesPerAccount', max: quotas.mfaDevices } as const;
+
+/** How many devices an account has. */
+export interface DeviceCounts {
+  readonly all: number;
+  /** Those that are enabled for somebody. */
+  readonly inUse: number;
+  /** Those that are enabled for the root user. */
+  readonly ofRoot: number;
+}
 
 /** Whether devices of somebody are meant, of nobody, or all. */
 export type Assignment = 'Assigned' | 'Unassigned' | 'Any';
@@ -53,8 +62,8 @@ export class MfaDevicesStore {
   async lock(tx: Tx, accountId: string, serial: string): Promise<MfaDeviceRow | undefined> {
     const named = mfaDeviceInArn(serial);
     if (named?.account !== accountId) return undefined;
-    await tx.query('SELECT 1 FROM mfa_device WHERE account_id = $1 AND path = $2 AND device_name = $3 FOR NO KEY UPDATE', [accountId, named.path, named.name]);
-    return this.findIn(tx, accountId, serial);
+    const deviceId = await holdRow(tx, { table: 'mfa_device', key: 'device_id' }, { account_id: accountId, path: named.path, device_name: named.name });
+    return deviceId === undefined ? undefined : tx.findOneByOrFail(MfaDeviceRow, { deviceId });
   }
 
   /** The same. Throws NoSuchEntity. */
@@ -86,6 +95,19 @@ export class MfaDevicesStore {
   /** How many devices a user or root user has. */
   async countOf(tx: ReadTx, holder: KeyOwner): Promise<number> {
     return tx.countBy(MfaDeviceRow, holder.userId === null ? { accountId: holder.accountId, ofRoot: true } : { userId: holder.userId });
+  }
+
+  /** How many devices an account has. */
+  async counts(tx: ReadTx, accountId: string): Promise<DeviceCounts> {
+    const sql = 'SELECT count(*)::int AS "all", count(enabled_at)::int AS "inUse", (count(*) FILTER (WHERE of_root))::int AS "ofRoot" FROM mfa_device WHERE account_id = $1';
+    const [counts] = await tx.query<DeviceCounts[]>(sql, [accountId]);
+    return counts ?? { all: 0, inUse: 0, ofRoot: 0 };
+  }
+
+  /** Which of these users have a device. */
+  async holdersAmong(tx: ReadTx, userIds: readonly string[]): Promise<ReadonlySet<string>> {
+    const rows = await tx.query<{ userId: string }[]>('SELECT DISTINCT user_id AS "userId" FROM mfa_device WHERE user_id = ANY($1)', [userIds]);
+    return new Set(rows.map(({ userId }) => userId));
   }
 
   /** Adds a device. Throws EntityAlreadyExists, and LimitExceeded where the account has as many as it may. */

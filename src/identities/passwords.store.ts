@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { In } from 'typeorm';
 
 import { ApiError } from '../domain/errors.js';
 import { passwordExpiry, waitAfter, type PasswordPolicy } from '../domain/password-rules.js';
@@ -108,10 +109,10 @@ export class PasswordsStore {
     });
   }
 
-  /** What may be known of the passwords of an account, by unique id of the user; users without one are not in it. */
-  async passwordsOf(tx: ReadTx, accountId: string): Promise<ReadonlyMap<string, PasswordFacts>> {
+  /** What may be known of the passwords of some users of an account, by their unique ids; users without one are not in it. */
+  async passwordsOf(tx: ReadTx, accountId: string, userIds: readonly string[]): Promise<ReadonlyMap<string, PasswordFacts>> {
     const policy = await this.findPolicy(tx, accountId);
-    const rows = await tx.find(LoginProfileRow, { select: { userId: true, createdAt: true, changedAt: true, resetRequired: true }, where: { accountId } });
+    const rows = await tx.find(LoginProfileRow, { select: { userId: true, createdAt: true, changedAt: true, resetRequired: true }, where: { accountId, userId: In([...userIds]) } });
     return new Map(rows.map((row) => [row.userId, factsOf(row, policy)]));
   }
 

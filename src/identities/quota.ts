@@ -8,10 +8,14 @@ export const quotas = {
   roles: 1_000,
   policies: 1_500,
   instanceProfiles: 1_000,
+  /** Virtual ones: as many as users. */
+  mfaDevices: 5_000,
   /** Of a user, and of the root user. */
   accessKeys: 2,
   /** Of a user. */
   groupsPerUser: 10,
+  /** Enabled for one user, or for the root user. */
+  mfaDevicesPerUser: 8,
   /** Of a user, role or group. */
   attachedPolicies: 10,
   /** Of a managed policy. */

@@ -12,6 +12,7 @@ import { ownUserName } from '../identities/owner.js';
 import { listedUserOf } from '../identities/shown.js';
 import { newTags, pageOfTags, withoutTags, withTags } from '../identities/tagging.js';
 import type { ReadTx } from '../kernel/database.js';
+import { quotas } from '../identities/quota.js';
 import { Random } from '../kernel/effects.js';
 import { implement, LastingRefusal, type ChangeCtx } from '../kernel/handler.js';
 import { Keyring } from '../kernel/keyring.js';
@@ -20,9 +21,6 @@ import { MfaCodes, NO_COUNTER } from './codes.js';
 import { mfaContracts } from './mfa.contract.js';
 import { MfaThrottleStore, subjectsOf } from './throttle.store.js';
 import { acceptedCounters, base32, counterAt, matchedPair, otpauthUri, resyncCounters, SEED_BYTES } from './totp.js';
-
-/** IAM quota: MFA devices of one user, or of root. */
-const DEVICES_MAX = 8;
 
 /** Whose devices a call is about, and what he is called. */
 type Holder = KeyOwner & { readonly userName: string };
@@ -80,7 +78,7 @@ export class MfaOperations {
       await this.identities.lockKeyOwner(ctx.tx, holder);
       const row = await this.#held(ctx, input);
       if (row.enabledAt !== null) throw new ApiError('EntityAlreadyExists', 'MFA Device is already in use.');
-      if ((await this.devices.countOf(ctx.tx, holder)) >= DEVICES_MAX) throw new ApiError('LimitExceeded', `Cannot exceed quota for MFADevicesPerUser: ${String(DEVICES_MAX)}`);
+      if ((await this.devices.countOf(ctx.tx, holder)) >= quotas.mfaDevicesPerUser) throw new ApiError('LimitExceeded', `Cannot exceed quota for MFADevicesPerUser: ${String(quotas.mfaDevicesPerUser)}`);
       await this.#proved(ctx, { row, holder, codes: input, counters: acceptedCounters(ctx.now, 0) });
       await this.devices.enable(ctx.tx, row, { holder, at: ctx.now });
       return {};

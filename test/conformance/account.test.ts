@@ -26,8 +26,10 @@ import {
 } from '@aws-sdk/client-iam';
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 
+import { ROOT_USER_NAME } from '../../src/domain/mfa.js';
 import { Stamping } from '../../src/sessions/stamping.js';
 import { TestApp } from '../support/app.js';
+import { Authenticator } from '../support/authenticator.js';
 import { call } from '../support/calls.js';
 import { metadata } from '../support/identity-providers.js';
 import { expectSdkRefusal } from '../support/sdk.js';
@@ -164,6 +166,17 @@ describe('the summary of an account', () => {
     await iam.send(new CreateSAMLProviderCommand({ Name: 'corp', SAMLMetadataDocument: metadata() }));
     const counted = { Users: 2, Roles: 3, Groups: 1, InstanceProfiles: 1, Policies: 2, PolicyVersionsInUse: 3, Providers: 2 };
     expect(await summary()).toEqual({ ...QUOTAS, ...NOTHING, ...counted, AccountAccessKeysPresent: 1 });
+  });
+
+  it('counts MFA devices, those in use, and whether the root user has one', async () => {
+    const { root } = world;
+    await world.user('alice');
+    const device = (name: string): string => `${name}-${root.account}`;
+    await Authenticator.created(app, root, device('unassigned'));
+    await Authenticator.enabled(app, root, 'alice', device('alice'));
+    expect(await summary()).toMatchObject({ MFADevices: 2, MFADevicesInUse: 1, AccountMFAEnabled: 0 });
+    await Authenticator.enabled(app, root, ROOT_USER_NAME, device('root'));
+    expect(await summary()).toMatchObject({ MFADevices: 3, MFADevicesInUse: 2, AccountMFAEnabled: 1 });
   });
 
   it('sees that the root user has no key', async () => {

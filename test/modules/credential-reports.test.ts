@@ -1,13 +1,16 @@
-import { DeleteAccessKeyCommand, GenerateCredentialReportCommand, GetCredentialReportCommand, UpdateAccessKeyCommand, type GetCredentialReportCommandOutput } from '@aws-sdk/client-iam';
+import { CreateLoginProfileCommand, DeleteAccessKeyCommand, GenerateCredentialReportCommand, GetCredentialReportCommand, UpdateAccessKeyCommand, UpdateAccountPasswordPolicyCommand, type GetCredentialReportCommandOutput } from '@aws-sdk/client-iam';
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { Client } from 'pg';
 
 import { CredentialReports } from '../../src/account/reports.js';
 import { reportHeader } from '../../src/domain/credential-report.js';
+import { ROOT_USER_NAME } from '../../src/domain/mfa.js';
 import { Stamping } from '../../src/sessions/stamping.js';
 import { TestApp, NOW, type Keys } from '../support/app.js';
+import { Authenticator } from '../support/authenticator.js';
 import { call } from '../support/calls.js';
 import { cut, hold, until, untilBlocked } from '../support/outage.js';
+import { FIRST } from '../support/password-scenarios.js';
 import { expectSdkRefusal } from '../support/sdk.js';
 import { allows, World } from '../support/world.js';
 
@@ -102,6 +105,22 @@ describe('a credential report', () => {
       `Used,"${arn('/a,b/Used')}",${CREATED},${none},true,${CREATED},${later},us-east-1,sts,${NO_KEY},${CERTIFICATES}`,
     ]);
     a.clock.advance(-60);
+  });
+
+  it('says who has a password, since when and until when, and who an MFA device', async () => {
+    await world.user('none');
+    const [alice, bob] = [await world.user('alice'), await world.user('bob')];
+    for (const { name } of [alice, bob]) await a.iam(root).send(new CreateLoginProfileCommand({ UserName: name, Password: FIRST }));
+    await Authenticator.enabled(a, root, 'alice', `alice-${root.account}`);
+    await Authenticator.created(a, root, `unassigned-${root.account}`);
+    const columns = async (): Promise<string[]> => (await made()).slice(1).map((line) => line.split(',').slice(3, 8).join(','));
+    expect(await columns()).toEqual(['false,N/A,N/A,not_supported,false', `true,no_information,${CREATED},N/A,true`, `true,no_information,${CREATED},N/A,false`, 'false,N/A,N/A,N/A,false']);
+    await a.iam(root).send(new UpdateAccountPasswordPolicyCommand({ MinimumPasswordLength: 8, MaxPasswordAge: 90 }));
+    await Authenticator.enabled(a, root, ROOT_USER_NAME, `root-${root.account}`);
+    a.clock.advance(4 * HOUR);
+    const rotation = '2027-02-23T10:00:00+00:00';
+    expect(await columns()).toEqual(['false,N/A,N/A,not_supported,true', `true,no_information,${CREATED},${rotation},true`, `true,no_information,${CREATED},${rotation},false`, 'false,N/A,N/A,N/A,false']);
+    a.clock.advance(-4 * HOUR);
   });
 
   it('is of one account', async () => {
