@@ -10,6 +10,9 @@ import { SessionControl1767225600009 } from './1767225600009-session-control.js'
 import { GroupsAndBoundaries1767225600010 } from './1767225600010-groups-and-boundaries.js';
 import { IdentityProviders1767225600011 } from './1767225600011-identity-providers.js';
 import { InstanceProfiles1767225600012 } from './1767225600012-instance-profiles.js';
+import { LoginProfiles1767225600013 } from './1767225600013-login-profiles.js';
+import { AccountAdministration1767225600014 } from './1767225600014-account-administration.js';
+import { Mfa1767225600015 } from './1767225600015-mfa.js';
 
 /** Every migration, oldest first: listed by hand, so that the built program and the tests run the same ones. */
 export const migrations = [
@@ -25,4 +28,7 @@ export const migrations = [
   GroupsAndBoundaries1767225600010,
   IdentityProviders1767225600011,
   InstanceProfiles1767225600012,
+  LoginProfiles1767225600013,
+  AccountAdministration1767225600014,
+  Mfa1767225600015,
 ] as const;

@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
+import { CredentialReports } from './account/reports.js';
 import { Draining } from './api/draining.js';
 import { Exchange } from './api/exchange.js';
 import { Faults } from './api/faults.js';
@@ -71,6 +72,7 @@ export async function start(config: Config, foundations: Foundations): Promise<R
     app.get(Stamping).start();
     app.get(Retention).start();
     app.get(IssuerKeys).start();
+    await app.get(CredentialReports).resume();
     const opened = app;
     return { url, kernel, app, bootstrapped, close: () => close(opened, kernel) };
   } catch (error) {
@@ -165,6 +167,7 @@ async function close(app: NestFastifyApplication, kernel: Kernel): Promise<void>
 }
 
 async function stopJobs(app: NestFastifyApplication): Promise<void> {
+  await app.get(CredentialReports).stop();
   await app.get(IssuerKeys).stop();
   await app.get(Retention).stop();
   await app.get(Revocations).stop();

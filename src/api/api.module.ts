@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 
+import { AccountModule } from '../account/account.module.js';
 import { AuditModule } from '../audit/audit.module.js';
 import { FederationModule } from '../federation/federation.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
@@ -15,5 +16,5 @@ import { SystemFace } from './system.face.js';
 
 const collected = { provide: FEATURES, useFactory: (...found: Feature[]) => found, inject: [...features] };
 
-@Module({ imports: [AuditModule, FederationModule, SessionsModule], controllers: [SystemFace, OidcFace, QueryFace, RestFace], providers: [Draining, Exchange, Executor, Operations, collected] })
+@Module({ imports: [AuditModule, FederationModule, AccountModule, SessionsModule], controllers: [SystemFace, OidcFace, QueryFace, RestFace], providers: [Draining, Exchange, Executor, Operations, collected] })
 export class ApiModule {}

@@ -34,6 +34,16 @@ export function decisionMembers({ decision }: ApiError): { decisionId?: string; 
   return decision === undefined ? {} : { decisionId: decision.id, encodedAuthorizationMessage: decision.encodedMessage };
 }
 
+/** How problem details say that MFA would have helped. */
+export function stepUpMembers(error: ApiError | undefined): { mfaRequired?: true; mfaMaxAgeSeconds?: number } {
+  if (error?.stepUp === undefined) return {};
+  const { maxAgeSeconds } = error.stepUp;
+  return { mfaRequired: true, ...(maxAgeSeconds !== undefined && { mfaMaxAgeSeconds: maxAgeSeconds }) };
+}
+
+/** The same in headers, for faces whose bodies are AWS's. */
+const STEP_UP_HEADERS: Readonly<Record<string, string>> = { mfaRequired: 'x-stint-mfa-required', mfaMaxAgeSeconds: 'x-stint-mfa-max-age-seconds' };
+
 /** What every face does at the beginning and end of a request: ids, headers, log line, metrics. */
 @Injectable()
 export class Exchange {
@@ -68,6 +78,7 @@ export class Exchange {
     const verbs = answer.error?.detail['verbs'];
     if (Array.isArray(verbs)) reply.header('allow', verbs.join(', '));
     if (answer.error?.decision !== undefined) reply.header('x-stint-decision-id', answer.error.decision.id);
+    for (const [name, value] of Object.entries(stepUpMembers(answer.error))) reply.header(STEP_UP_HEADERS[name] ?? name, String(value));
     reply
       .code(answer.status)
       .header('content-type', answer.type)

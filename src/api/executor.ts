@@ -2,11 +2,12 @@ import { Injectable } from '@nestjs/common';
 
 import { AuditLog } from '../audit/audit.store.js';
 import type { EventFacts } from '../audit/record.js';
+import type { Contract } from '../contract/operation.js';
 import { parseInput } from '../contract/validation.js';
 import { requireCredential } from '../domain/credential-rules.js';
 import { ApiError } from '../domain/errors.js';
 import { Database, translated, violates } from '../kernel/database.js';
-import type { ChangeCtx, Implementation, IssueCtx, Notes, ReadCtx } from '../kernel/handler.js';
+import { LastingRefusal, type ChangeCtx, type Implementation, type IssueCtx, type Notes, type ReadCtx, type Rest } from '../kernel/handler.js';
 import { Ledger, type Append } from '../kernel/ledger.js';
 import { Authorizer, Superseded, type Admitted } from '../policies/authorizer.js';
 import { Decisions } from '../policies/decisions.js';
@@ -68,6 +69,8 @@ export class Executor {
       recorded.input = input;
       return await this.#carryOut(operation, input, facts);
     } catch (error) {
+      // Recorded already, with what it left behind.
+      if (error instanceof LastingRefusal) throw error.refusal;
       throw await this.#refused(facts, asApiError(error));
     }
   }
@@ -91,10 +94,14 @@ export class Executor {
   /** Decides and does. What was judged by memory and is found otherwise is judged again. */
   async #carryOut(operation: Implementation, input: Record<string, unknown>, facts: Facts): Promise<object> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      let act: Act | undefined;
       try {
-        const admitted = await this.authorizer.admit(facts, operation.contract, input);
-        return await this.#perform(operation, input, { ...facts, admitted });
+        act = { ...facts, admitted: await this.authorizer.admit(facts, operation.contract, input) };
+        return await this.#perform(operation, input, act);
       } catch (error) {
+        // Of what a handler noted, a refusal keeps what explains it.
+        const additional = act?.notes.additional;
+        if (additional !== undefined) facts.notes = { ...facts.notes, additional };
         if (!(error instanceof Superseded)) throw error;
       }
     }
@@ -118,14 +125,19 @@ export class Executor {
     return output;
   }
 
-  async #change(operation: Implementation, input: object, act: Act): Promise<object> {
-    return this.database.write(async (tx) => {
-      if (act.admitted !== undefined) await this.authorizer.confirm(tx, act.admitted, { caller: act.caller, hold: true });
+  async #change(operation: Implementation, input: Record<string, unknown>, act: Act): Promise<object> {
+    const rest = operation.isAhead === true ? ((await operation.handle(input as never, this.#readCtx(act) as never)) as Rest<Contract['output']>) : undefined;
+    // What came ahead took its time: whoever was allowed to begin may not be any more.
+    const admitted = rest === undefined ? act.admitted : await this.authorizer.admit(act, operation.contract, input);
+    const done = await this.database.write(async (tx) => {
+      if (admitted !== undefined) await this.authorizer.confirm(tx, admitted, { caller: act.caller, hold: true });
       const ctx: ChangeCtx = { ...baseCtx(act), tx };
-      const output = await this.#handle(operation, input, ctx);
-      await this.audit.record(tx, event(act, { output }));
+      const output = rest === undefined ? await this.#handle(operation, input, ctx).catch(lasting) : operation.contract.output.parse(await rest(ctx));
+      await this.audit.record(tx, event(act, output instanceof LastingRefusal ? output : { output }));
       return output;
     });
+    if (done instanceof LastingRefusal) throw done;
+    return done;
   }
 
   async #issue(operation: Implementation, input: Record<string, unknown>, act: Act): Promise<object> {
@@ -139,7 +151,7 @@ export class Executor {
   async #issueOnce(operation: Implementation, call: Repeatable, act: Act): Promise<object> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#issueNew(operation, call.input, act, (output) => [this.answers.keep(call, output)]);
+        return await this.#issueNew(operation, call.input, act, { claim: this.answers.claimOf(call), keep: (output) => [this.answers.keep(call, output)] });
       } catch (error) {
         if (attempt === ATTEMPTS || !violates(error, IssuedAnswers.constraint)) throw error;
       }
@@ -156,18 +168,20 @@ export class Executor {
     if (found === undefined) return undefined;
     const { output, issuedAt } = found;
     // Carried out up to the point where it would be committed; the credentials it makes are dropped.
-    await this.#handle(operation, call.input, { ...this.#readCtx(act), issuedAt, append: () => undefined });
+    const repeatable = { claim: this.answers.claimOf(call), isAnswered: true };
+    await this.#handle(operation, call.input, { ...this.#readCtx(act), issuedAt, repeatable, append: () => undefined });
     act.notes = { ...act.notes, additional: { ...act.notes.additional, idempotentReplay: true } };
     await this.ledger.commit(this.audit.events(event(act, { output })));
     return output;
   }
 
-  // eslint-disable-next-line house/max-params -- the call in three parts, and what else is committed with it
-  async #issueNew(operation: Implementation, input: object, act: Act, more: (output: object) => readonly Append[] = () => []): Promise<object> {
+  // eslint-disable-next-line house/max-params -- the call in three parts, and under which key it may be repeated
+  async #issueNew(operation: Implementation, input: object, act: Act, under?: Key): Promise<object> {
     const rows: Append[] = [];
-    const ctx: IssueCtx = { ...this.#readCtx(act), issuedAt: act.now, append: (row) => rows.push(row) };
+    const repeatable = under && { claim: under.claim, isAnswered: false };
+    const ctx: IssueCtx = { ...this.#readCtx(act), issuedAt: act.now, ...(repeatable && { repeatable }), append: (row) => rows.push(row) };
     const output = await this.#handle(operation, input, ctx);
-    await this.ledger.commit([...rows, ...this.audit.events(event(act, { output })), ...more(output)]);
+    await this.ledger.commit([...rows, ...this.audit.events(event(act, { output })), ...(under?.keep(output) ?? [])]);
     return output;
   }
 
@@ -208,6 +222,12 @@ interface Facts extends Omit<EventFacts, 'input' | 'ignored' | 'notes' | 'output
   notes: Notes;
 }
 
+/** The Idempotency-Key of an issuance: what names the request, and how its answer is kept. */
+interface Key {
+  readonly claim: Buffer;
+  readonly keep: (output: object) => readonly Append[];
+}
+
 /** A call that was admitted. */
 interface Act extends Facts {
   readonly admitted: Admitted | undefined;
@@ -220,6 +240,12 @@ function requireIdempotencyKey({ operation, idempotencyKey }: Asked): void {
   if (idempotencyKey === undefined) return;
   if (operation.contract.effect !== 'issue') throw new ApiError('ValidationError', 'An Idempotency-Key can be given only for operations that issue credentials.');
   if (!IDEMPOTENCY_KEY.test(idempotencyKey)) throw new ApiError('ValidationError', 'The Idempotency-Key must have 1 to 255 printable ASCII characters without blanks.');
+}
+
+/** Lets a transaction end well although the call in it is refused. */
+function lasting(error: unknown): LastingRefusal {
+  if (error instanceof LastingRefusal) return error;
+  throw error;
 }
 
 function baseCtx(facts: Facts): Omit<ReadCtx, 'read'> {

@@ -1,13 +1,19 @@
 import type { Type } from '@nestjs/common';
 
+import { AccountWideOperations } from '../account/account.operations.js';
+import { DetailOperations } from '../account/details.operations.js';
+import { CredentialReportOperations } from '../account/reports.operations.js';
 import { AuditOperations } from '../audit/audit.operations.js';
 import { OidcProviderOperations } from '../federation/oidc-providers.operations.js';
 import { SamlProviderOperations } from '../federation/saml-providers.operations.js';
+import { AbsentCredentialOperations } from '../identities/absent-credentials.operations.js';
 import { AccessKeyOperations } from '../identities/access-keys.operations.js';
 import { AccountOperations } from '../identities/accounts.operations.js';
 import { GroupOperations } from '../identities/groups.operations.js';
+import { LoginProfileOperations, PasswordPolicyOperations } from '../identities/passwords.operations.js';
 import { UserOperations } from '../identities/users.operations.js';
 import type { Implementation } from '../kernel/handler.js';
+import { MfaOperations } from '../mfa/mfa.operations.js';
 import { AttachmentOperations } from '../policies/attachments.operations.js';
 import { DecisionOperations } from '../policies/decisions.operations.js';
 import { ManagedPolicyOperations } from '../policies/managed.operations.js';
@@ -15,6 +21,7 @@ import { PolicyOperations } from '../policies/policies.operations.js';
 import { SimulateOperations } from '../policies/simulate.operations.js';
 import { InstanceProfileOperations } from '../roles/profiles.operations.js';
 import { RoleOperations } from '../roles/roles.operations.js';
+import { ServiceLinkedRoleOperations } from '../roles/service-linked.operations.js';
 import { SessionOperations } from '../sessions/sessions.operations.js';
 import { StsOperations } from '../sessions/sts.operations.js';
 import { WebIdentityOperations } from '../sessions/web-identity.operations.js';
@@ -34,14 +41,22 @@ export const features: readonly Type<Feature>[] = [
   SessionOperations,
   UserOperations,
   AccessKeyOperations,
+  AbsentCredentialOperations,
+  LoginProfileOperations,
+  PasswordPolicyOperations,
+  MfaOperations,
   GroupOperations,
   RoleOperations,
+  ServiceLinkedRoleOperations,
   InstanceProfileOperations,
   PolicyOperations,
   ManagedPolicyOperations,
   AttachmentOperations,
   OidcProviderOperations,
   SamlProviderOperations,
+  AccountWideOperations,
+  DetailOperations,
+  CredentialReportOperations,
   DecisionOperations,
   SimulateOperations,
   AccountOperations,

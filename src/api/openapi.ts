@@ -60,6 +60,8 @@ const problemSchema: Schema = {
     detail: { type: 'string', description: 'What was wrong, for people.' },
     code: { type: 'string', enum: Object.keys(catalogue) },
     requestId: { type: 'string', format: 'uuid' },
+    mfaRequired: { type: 'boolean', const: true, description: 'The call would have been allowed to a session that used MFA.' },
+    mfaMaxAgeSeconds: { type: 'integer', description: 'And only if MFA was used less than so many seconds ago.' },
   },
 };
 

@@ -6,7 +6,7 @@ import { camelCase, unwrapped, type Contract, shapeOf } from '../contract/operat
 import { unserved } from '../contract/validation.js';
 import { ApiError } from '../domain/errors.js';
 import { readJson } from '../domain/policy/json.js';
-import { decisionMembers } from './exchange.js';
+import { decisionMembers, stepUpMembers } from './exchange.js';
 
 /** What a REST request carries besides its path parameters. */
 export interface RestInput {
@@ -112,5 +112,5 @@ export function encodeRest(schema: z.ZodType, value: unknown): unknown {
 
 /** RFC 9457 problem details of a refusal. */
 export function problem(error: ApiError, requestId: string): string {
-  return JSON.stringify({ type: 'about:blank', title: error.code, status: error.row.status, detail: error.message, code: error.code, requestId, ...decisionMembers(error) });
+  return JSON.stringify({ type: 'about:blank', title: error.code, status: error.row.status, detail: error.message, code: error.code, requestId, ...decisionMembers(error), ...stepUpMembers(error) });
 }

@@ -24,6 +24,8 @@ export type ResourceRef =
   | { readonly instanceProfile: string }
   /** A managed policy, by its ARN. */
   | { readonly policy: string }
+  /** A virtual MFA device, by its serial number. */
+  | { readonly mfaDevice: string }
   /** An identity provider, by its ARN. */
   | { readonly provider: string }
   | { readonly arn: string };
@@ -41,6 +43,10 @@ export type Access<I> =
       readonly seesBoundary?: true;
       /** What the entity will be called: whoever renames or moves it needs the permission on that as well. */
       readonly becomes?: (input: I) => { readonly path: string | undefined; readonly name: string | undefined };
+      /** A user is allowed it by the account's password policy too, where that lets users change their own passwords. */
+      readonly grantedBy?: 'password-policy';
+      /** The role that the call hands on: whoever does needs iam:PassRole on it as well. */
+      readonly passes?: (input: I) => { readonly role: string; readonly to: string };
       /** Only principals of the management account, whatever their policies say. */
       readonly within?: 'management-account';
     }

@@ -86,6 +86,12 @@ export const PolicyText = z
 export const PolicyTextOut = z.string();
 marks.add(PolicyTextOut, { document: true });
 
+/** The description of a role: up to 1000 characters. */
+export const Description = z
+  .string()
+  .max(1000)
+  .regex(...pattern(/^[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*$/, '[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*'));
+
 const TAG_TEXT = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
 const TagKey = z.string().min(1).max(128).regex(...pattern(TAG_TEXT, '[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+'));
 marks.add(TagKey, {

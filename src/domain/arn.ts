@@ -35,7 +35,7 @@ export function parseArn(text: string): Arn | undefined {
 }
 
 /** The ARN of an IAM entity, `arn:aws:iam::123456789012:user/path/name`, from its path and name: `/path/name`. */
-export function iamArn(account: string, type: 'user' | 'role' | 'group' | 'policy' | 'instance-profile', pathAndName: string): string {
+export function iamArn(account: string, type: 'user' | 'role' | 'group' | 'policy' | 'instance-profile' | 'mfa', pathAndName: string): string {
   return `arn:aws:iam::${account}:${type}${pathAndName}`;
 }
 
@@ -62,9 +62,9 @@ export function nameInArn(arn: string, type: 'user' | 'role' | 'group'): { accou
   return parsed.resource.startsWith(`${type}/`) && /^[\w+=,.@-]+$/.test(name) && name.length <= (type === 'group' ? 128 : 64) ? { account: parsed.account, name } : undefined;
 }
 
-/** What a managed policy's ARN says. */
+/** What the ARN of a managed policy or virtual MFA device says. */
 export interface PolicyName {
-  /** The account that owns the policy; `aws` for those that are shipped. */
+  /** The account that owns it; `aws` for the policies that are shipped. */
   readonly account: string;
   readonly path: string;
   readonly name: string;
@@ -74,6 +74,15 @@ export interface PolicyName {
 export function policyInArn(arn: string): PolicyName | undefined {
   const [, account = '', path = '', name = ''] = /^arn:aws:iam::(\d{12}|aws):policy(\/(?:[\w.,+@=-]+\/)*)([\w+=,.@-]{1,128})$/.exec(arn) ?? [];
   return account === '' || path.length > 512 ? undefined : { account, path, name };
+}
+
+/** The serial number of a virtual MFA device is its ARN, and no longer than a SerialNumber may be. */
+export const SERIAL_NUMBER_MAX = 256;
+
+/** The parts of a virtual MFA device's ARN; undefined where no such device can have it. */
+export function mfaDeviceInArn(arn: string): PolicyName | undefined {
+  const [, account = '', path = '', name = ''] = /^arn:aws:iam::(\d{12}):mfa(\/(?:[\u0021-\u007E]*\/)?)([\w+=,.@-]+)$/.exec(arn) ?? [];
+  return account === '' || arn.length > SERIAL_NUMBER_MAX ? undefined : { account, path, name };
 }
 
 /** The ARN that a user, role or group has under another path or name; undefined where the ARN is of something else. */

@@ -23,6 +23,7 @@ export const catalogue = {
   ConcurrentModification: sender(409, 'The entity was changed by another call at the same time; repeat the call.', 'ConcurrentModificationException'),
   DeleteConflict: sender(409, 'The entity still has subordinate entities, which must be removed first.', 'DeleteConflictException'),
   EntityAlreadyExists: sender(409, 'The name is taken in this account.', 'EntityAlreadyExistsException'),
+  EntityTemporarilyUnmodifiable: sender(409, 'The password was guessed wrong too often; the message says how long to wait.', 'EntityTemporarilyUnmodifiableException'),
   ExpiredToken: sender(403, 'The session that signed the request has expired, was revoked, or its user or role is gone.'),
   ExpiredTradeInTokenException: sender(400, 'The trade-in token is not valid; Stint issues none.'),
   FeatureDisabled: sender(404, 'Outbound web identity federation is not enabled for the account.', 'FeatureDisabledException'),
@@ -32,12 +33,14 @@ export const catalogue = {
   InsufficientSessionLifetime: sender(400, 'The session could not last as long as is needed: the calling session ends earlier, or minRemaining asks for more than would be granted.'),
   InternalFailure: receiver(500, 'A bug in Stint; the log holds the cause under the request id.'),
   InvalidAction: sender(400, 'No such operation, or not in that API version.'),
+  InvalidAuthenticationCode: sender(403, 'Codes of an MFA device are wrong, were used before, or come while none is accepted; which of these is not said.', 'InvalidAuthenticationCodeException'),
   InvalidAuthorizationMessageException: sender(400, 'The encoded authorization message was not issued by this service for this account.'),
   InvalidClientTokenId: sender(403, 'The access key is unknown or inactive, or the session token is not valid for it.'),
   InvalidContextAssertion: sender(400, 'A context assertion cannot be verified: Stint knows no context providers.'),
   InvalidInput: sender(400, 'A value is well-formed but not acceptable.', 'InvalidInputException'),
   InvalidParameterValue: sender(400, 'Session tags or transitive tag keys break a rule; the message says which.'),
   InvalidSubjectCredentials: sender(400, 'The operation narrows temporary credentials, and was called with others.'),
+  InvalidUserType: sender(400, 'Only IAM users can call the operation; the caller is something else.', 'InvalidUserTypeException'),
   JWTPayloadSizeExceededException: sender(400, 'The payload of the web identity token would be larger than 4,096 bytes.'),
   LimitExceeded: sender(409, 'A quota of the account or the entity is used up.', 'LimitExceededException'),
   MalformedInput: sender(400, 'A value has the wrong type, such as letters where a number belongs.'),
@@ -49,9 +52,13 @@ export const catalogue = {
   NotFound: sender(404, 'No such REST route.'),
   OutboundWebIdentityFederationDisabledException: sender(403, 'The account does not issue web identity tokens; EnableOutboundWebIdentityFederation lets it.'),
   PackedPolicyTooLarge: sender(400, 'The session policies and tags, or the session token, are too large when packed.'),
+  ReportExpired: sender(410, 'The credential report is older than four hours; generate another one.', 'CredentialReportExpiredException'),
+  ReportInProgress: sender(404, 'The credential report is still being made; repeat the call in a moment.', 'CredentialReportNotReadyException'),
+  ReportNotPresent: sender(410, 'No credential report was generated.', 'CredentialReportNotPresentException'),
+  PasswordPolicyViolation: sender(400, 'The password does not fit the password policy of the account; the message says why.', 'PasswordPolicyViolationException'),
   RequestEntityTooLarge: sender(413, 'The request body is larger than STINT_MAX_BODY_BYTES.'),
   RequestTimeout: sender(408, 'The request did not arrive completely in time.'),
-  ServiceUnavailable: receiver(503, 'The database cannot be reached or the event cannot be recorded; no credentials were issued. Repeat the call.'),
+  ServiceUnavailable: receiver(503, 'The database cannot be reached, the event cannot be recorded, or too many passwords are being checked; no credentials were issued. Repeat the call.'),
   SessionDurationEscalationException: sender(403, 'The web identity token would outlive the session that asks for it.'),
   SignatureDoesNotMatch: sender(403, 'The signature is wrong, too old, not yet valid, or scoped to another service, region or day.'),
   UnsupportedMediaType: sender(415, 'The body is not in the format of this face.'),
@@ -70,12 +77,18 @@ export interface DecisionReference {
   readonly encodedMessage: string;
 }
 
+/** A refusal that MFA would have prevented, and how long ago it may have been used, in seconds. */
+export interface StepUpHint {
+  readonly maxAgeSeconds?: number;
+}
+
 /** What an error carries beside its code and message. */
 export interface ErrorFacts {
   readonly cause?: unknown;
   readonly detail?: Readonly<Record<string, unknown>>;
   readonly evidence?: unknown;
   readonly decision?: DecisionReference;
+  readonly stepUp?: StepUpHint | undefined;
 }
 
 /**
@@ -90,6 +103,8 @@ export class ApiError extends Error {
   readonly evidence: unknown;
   /** Under which id the decision can be looked up, and what its caller may have decoded. */
   readonly decision: DecisionReference | undefined;
+  /** What the caller could do about it. */
+  readonly stepUp: StepUpHint | undefined;
 
   constructor(
     readonly code: ErrorCode,
@@ -100,11 +115,12 @@ export class ApiError extends Error {
     this.detail = options.detail ?? {};
     this.evidence = options.evidence;
     this.decision = options.decision;
+    this.stepUp = options.stepUp;
   }
 
   /** The same error with the reference to its decision. */
   recordedAs(decision: DecisionReference): ApiError {
-    return new ApiError(this.code, this.message, { cause: this.cause, detail: this.detail, decision });
+    return new ApiError(this.code, this.message, { cause: this.cause, detail: this.detail, decision, stepUp: this.stepUp });
   }
 
   /** The catalogue's row for this code. */

@@ -8,10 +8,11 @@ import type { AccessKeyRow } from './identities.entities.js';
 import { IdentitiesStore } from './identities.store.js';
 import { KeyMaker } from './keys.js';
 import { keyOwner } from './owner.js';
+import { quotas } from './quota.js';
 import { accessKeyContracts } from './users.contract.js';
 
 /** IAM quota: access keys per user, and per root user. */
-const KEYS_MAX = 2;
+const KEYS_MAX = quotas.accessKeys;
 
 /** Use cases of access keys. */
 @Injectable()

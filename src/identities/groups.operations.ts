@@ -9,10 +9,11 @@ import { groupContracts } from './groups.contract.js';
 import type { GroupRow } from './groups.entities.js';
 import { groupArn, GroupsStore } from './groups.store.js';
 import { IdentitiesStore, nameKey } from './identities.store.js';
+import { quotas } from './quota.js';
 import { listedUserOf } from './shown.js';
 
 /** IAM quota: how many groups one user may be in. */
-const GROUPS_MAX = 10;
+const GROUPS_MAX = quotas.groupsPerUser;
 
 /** Use cases of groups. */
 @Injectable()

@@ -2,16 +2,18 @@ import { Injectable } from '@nestjs/common';
 
 import { iamArn, nameInArn } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
-import { Database, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
+import { Database, holdRow, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
 import { Memory, type Remembered } from '../kernel/memory.js';
-import { pageOf, type Page, type PageRequest } from '../kernel/page.js';
+import { gathered, pageOf, type Page, type PageRequest } from '../kernel/page.js';
 import { GroupMemberRow, GroupRow } from './groups.entities.js';
 import { UserRow } from './identities.entities.js';
 import { nameKey } from './identities.store.js';
-import { requireRoom } from './quota.js';
+import { holdNames, quotas, requireRoom } from './quota.js';
 
 /** IAM quota: groups of an account. */
-const QUOTA = { table: 'iam_group', name: 'GroupsPerAccount', max: 300 } as const;
+const QUOTA = { table: 'iam_group', name: 'GroupsPerAccount', max: quotas.groups } as const;
+
+const noGroup = (name: string): ApiError => new ApiError('NoSuchEntity', `The group with name ${name} cannot be found.`);
 
 /** A group's ARN. */
 export function groupArn(row: Pick<GroupRow, 'accountId' | 'path' | 'groupName'>): string {
@@ -56,14 +58,15 @@ export class GroupsStore {
   /** The group of an account with this name. Throws NoSuchEntity. */
   async groupByName(tx: ReadTx, accountId: string, name: string): Promise<GroupRow> {
     const row = await this.findGroupByNameIn(tx, accountId, name);
-    if (row === undefined) throw new ApiError('NoSuchEntity', `The group with name ${name} cannot be found.`);
+    if (row === undefined) throw noGroup(name);
     return row;
   }
 
   /** The same, held against other changes until the transaction ends. */
   async lockGroupByName(tx: Tx, accountId: string, name: string): Promise<GroupRow> {
-    await tx.query('SELECT 1 FROM iam_group WHERE account_id = $1 AND name_key = $2 FOR UPDATE', [accountId, nameKey(name)]);
-    return this.groupByName(tx, accountId, name);
+    const groupId = await holdRow(tx, { table: 'iam_group', key: 'group_id' }, { account_id: accountId, name_key: nameKey(name) });
+    if (groupId === undefined) throw noGroup(name);
+    return tx.findOneByOrFail(GroupRow, { groupId });
   }
 
   /** The group with exactly this ARN, path and case included. */
@@ -76,6 +79,20 @@ export class GroupsStore {
   /** Groups by unique id. */
   async groupsById(tx: ReadTx, ids: readonly string[]): Promise<readonly GroupRow[]> {
     return ids.length === 0 ? [] : tx.createQueryBuilder(GroupRow, 'g').where('g.groupId IN (:...ids)', { ids }).orderBy('g.groupId').getMany();
+  }
+
+  /** How many groups an account has. */
+  async count(tx: ReadTx, accountId: string): Promise<number> {
+    return tx.countBy(GroupRow, { accountId });
+  }
+
+  /** The names of the groups that each of some users is in, by name. */
+  async groupNamesOf(tx: ReadTx, userIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    const rows = await tx.query<{ id: string; name: string }[]>(
+      'SELECT m.user_id AS id, g.group_name AS name FROM group_member m JOIN iam_group g USING (group_id) WHERE m.user_id = ANY($1) ORDER BY g.name_key',
+      [userIds],
+    );
+    return gathered(rows.map(({ id, name }) => [id, name]));
   }
 
   /** Forgets what this node remembers under a name; it was found not to be so. */
@@ -111,6 +128,8 @@ export class GroupsStore {
   /** Renames a group, moves it, or both. Throws EntityAlreadyExists. */
   async update(tx: Tx, row: GroupRow, to: Pick<GroupRow, 'groupName' | 'path'>): Promise<void> {
     const changed = { groupName: to.groupName, nameKey: nameKey(to.groupName), path: to.path };
+    // One at a time, or two that take each other's names would wait for each other.
+    if (changed.nameKey !== row.nameKey) await holdNames(tx, row.accountId);
     await onConstraint(tx.update(GroupRow, { groupId: row.groupId }, changed), nameTaken(to.groupName));
     this.#forget(tx, row);
     this.#forget(tx, { ...row, ...changed });

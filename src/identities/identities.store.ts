@@ -3,18 +3,19 @@ import { IsNull } from 'typeorm';
 
 import { nameInArn } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
-import { Database, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
+import { Database, holdRow, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
 import { Memory, type Remembered } from '../kernel/memory.js';
 import { pageOf, type Page, type PageRequest } from '../kernel/page.js';
 import { Stamps } from '../kernel/stamps.js';
 import { noBoundary, type Boundary } from './boundaries.js';
 import { boundaryHolders, boundaryUses, type Bounded } from './boundaries.store.js';
 import { AccessKeyRow, AccountRow, UserRow, type StoredTag } from './identities.entities.js';
-import { requireRoom } from './quota.js';
+import { holdNames, quotas, requireRoom } from './quota.js';
 import { userArn } from './shown.js';
 
 /** IAM quota: users of an account. */
-const QUOTA = { table: 'iam_user', name: 'UsersPerAccount', max: 5_000 } as const;
+const QUOTA = { table: 'iam_user', name: 'UsersPerAccount', max: quotas.users } as const;
+const TABLE = { table: 'iam_user', key: 'user_id' } as const;
 const BOUNDED: Bounded = { table: 'iam_user', id: 'user_id' };
 
 /** When, where and for which service an access key was last used. */
@@ -93,8 +94,9 @@ export class IdentitiesStore {
 
   /** The same, held against other changes until the transaction ends: for quotas and deletions. */
   async lockUserByName(tx: Tx, accountId: string, name: string): Promise<UserRow> {
-    await tx.query('SELECT 1 FROM iam_user WHERE account_id = $1 AND name_key = $2 FOR UPDATE', [accountId, nameKey(name)]);
-    return this.userByName(tx, accountId, name);
+    const userId = await holdRow(tx, TABLE, { account_id: accountId, name_key: nameKey(name) });
+    if (userId === undefined) throw noUser(name);
+    return tx.findOneByOrFail(UserRow, { userId });
   }
 
   /** The user of an account with this name. */
@@ -102,9 +104,9 @@ export class IdentitiesStore {
     return (await tx.findOneBy(UserRow, { accountId, nameKey: nameKey(name) })) ?? undefined;
   }
 
-  /** Forgets what this node remembers under a name; it was found not to be so. */
-  misremembered(accountId: string, name: string): void {
-    this.memory.forget([{ memory: 'user_name', key: `${accountId}/${nameKey(name)}` }]);
+  /** Forgets what this node remembers of a user and under his name; it was found not to be so. */
+  misremembered({ accountId, nameKey: key, userId }: UserRow): void {
+    this.memory.forget([{ memory: 'user_name', key: `${accountId}/${key}` }, { memory: 'user', key: userId }]);
   }
 
   /** The user with exactly this ARN, path and case included. */
@@ -162,6 +164,8 @@ export class IdentitiesStore {
   /** Renames a user, moves it, or both. Throws EntityAlreadyExists. */
   async updateUser(tx: Tx, row: UserRow, to: Pick<UserRow, 'userName' | 'path'>): Promise<void> {
     const changed = { userName: to.userName, nameKey: nameKey(to.userName), path: to.path };
+    // One at a time, or two that take each other's names would wait for each other.
+    if (changed.nameKey !== row.nameKey) await holdNames(tx, row.accountId);
     await onConstraint(tx.update(UserRow, { userId: row.userId }, changed), nameTaken(to.userName));
     this.#forgetUser(tx, row);
     this.#forgetUser(tx, { ...row, ...changed });
@@ -184,11 +188,24 @@ export class IdentitiesStore {
     const conflict = (what: string) => (): ApiError => new ApiError('DeleteConflict', `Cannot delete entity, must delete ${what} first.`);
     await onConstraint(tx.delete(UserRow, { userId: row.userId }), {
       FK_access_key_user: conflict('access keys'),
+      FK_login_profile_user: conflict('login profile'),
       FK_inline_policy_user: conflict('policies'),
+      FK_mfa_device_user: conflict('MFA device'),
       FK_policy_attachment_user: () => new ApiError('DeleteConflict', 'Cannot delete entity, must detach all policies first.'),
       FK_group_member_user: () => new ApiError('DeleteConflict', 'Cannot delete entity, must remove users from group first.'),
     });
     this.#forgetUser(tx, row);
+  }
+
+  /** How many users an account has. */
+  async countUsers(tx: ReadTx, accountId: string): Promise<number> {
+    return tx.countBy(UserRow, { accountId });
+  }
+
+  /** Access keys of several users, oldest first. */
+  async accessKeysOfUsers(tx: ReadTx, userIds: readonly string[]): Promise<readonly AccessKeyRow[]> {
+    if (userIds.length === 0) return [];
+    return tx.createQueryBuilder(AccessKeyRow, 'k').where('k.userId = ANY(:userIds)', { userIds }).orderBy('k.createdAt').addOrderBy('k.accessKeyId').getMany();
   }
 
   /** Access keys of one owner, oldest first. */
@@ -201,8 +218,8 @@ export class IdentitiesStore {
 
   /** Holds an owner against other changes of its keys until the transaction ends. */
   async lockKeyOwner(tx: Tx, owner: KeyOwner): Promise<void> {
-    if (owner.userId === null) await tx.query('SELECT 1 FROM account WHERE account_id = $1 FOR UPDATE', [owner.accountId]);
-    else await tx.query('SELECT 1 FROM iam_user WHERE user_id = $1 FOR UPDATE', [owner.userId]);
+    if (owner.userId === null) await holdNames(tx, owner.accountId);
+    else await holdRow(tx, TABLE, { user_id: owner.userId });
   }
 
   /** Adds an access key. */

@@ -2,10 +2,11 @@ import { Injectable } from '@nestjs/common';
 
 import { ApiError } from '../domain/errors.js';
 import { providerArn, providerInArn, type ProviderName, type ProviderType } from '../domain/providers.js';
-import { Database, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
+import { Database, holdRow, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
 import { Memory, type Remembered } from '../kernel/memory.js';
 import type { StoredTag } from './identities.entities.js';
 import { OidcProviderRow, SamlPrivateKeyRow, SamlProviderRow } from './providers.entities.js';
+import { holdNames } from './quota.js';
 
 /** A provider of either kind. */
 export type ProviderRow = OidcProviderRow | SamlProviderRow;
@@ -70,13 +71,19 @@ export class IdentityProvidersStore {
     return named.type === 'oidc-provider' ? this.oidcProviderIn(tx, named) : this.samlProviderIn(tx, named);
   }
 
-  /** The same, held against other changes until the transaction ends. */
+  /** The same, held against other changes until the transaction ends; where there is none, nobody makes one until then. */
   async lock(tx: Tx, arn: string, account: string): Promise<ProviderRow | undefined> {
     const named = providerInArn(arn);
     if (named?.account !== account) return undefined;
-    const [table, column] = named.type === 'oidc-provider' ? ['oidc_provider', 'url'] : ['saml_provider', 'provider_name'];
-    await tx.query(`SELECT 1 FROM ${table} WHERE account_id = $1 AND ${column} = $2 FOR UPDATE`, [account, named.name]);
-    return this.findIn(tx, arn, account);
+    const [table, column, entity] = named.type === 'oidc-provider' ? (['oidc_provider', 'url', OidcProviderRow] as const) : (['saml_provider', 'provider_name', SamlProviderRow] as const);
+    const held = async (): Promise<ProviderRow | undefined> => {
+      const providerId = await holdRow(tx, { table, key: 'provider_id' }, { account_id: account, [column]: named.name });
+      return providerId === undefined ? undefined : tx.findOneByOrFail<ProviderRow>(entity, { providerId });
+    };
+    const found = await held();
+    if (found !== undefined) return found;
+    await holdNames(tx, account);
+    return held();
   }
 
   /** The OpenID Connect provider of this issuer. */
@@ -113,9 +120,14 @@ export class IdentityProvidersStore {
     return tx.findBy(SamlProviderRow, { accountId: account });
   }
 
+  /** How many providers of both kinds an account has. */
+  async count(tx: ReadTx, account: string): Promise<number> {
+    return (await tx.countBy(OidcProviderRow, { accountId: account })) + (await tx.countBy(SamlProviderRow, { accountId: account }));
+  }
+
   /** How many providers of a kind an account has; counted one call at a time, so that a quota holds. */
   async countAlone(tx: Tx, account: string, type: ProviderType): Promise<number> {
-    await tx.query('SELECT 1 FROM account WHERE account_id = $1 FOR NO KEY UPDATE', [account]);
+    await holdNames(tx, account);
     return type === 'oidc-provider' ? tx.countBy(OidcProviderRow, { accountId: account }) : tx.countBy(SamlProviderRow, { accountId: account });
   }
 

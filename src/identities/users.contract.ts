@@ -81,7 +81,7 @@ export const userContracts = {
     access: { action: 'iam:UpdateUser', resource: existing, becomes: (input) => ({ path: input.NewPath, name: input.NewUserName }) },
   }),
   DeleteUser: operation({
-    summary: 'Delete a user, which must not have access keys, policies or groups any more.',
+    summary: 'Delete a user, which must not have access keys, a password, policies or groups any more.',
     aws: 'iam',
     rest: 'DELETE /v1/users/{UserName}',
     effect: 'change',

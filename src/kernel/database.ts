@@ -147,6 +147,18 @@ async function rollback(runner: QueryRunner): Promise<void> {
   }
 }
 
+/**
+ * Holds the row of a table in which columns have these values against other changes until the transaction ends, and
+ * answers its key; undefined where there is none. Read by that key, so that what is read is what is held, whatever has
+ * come to be called by its name since. Not FOR UPDATE: it would hold up foreign keys as well, and two transactions that
+ * wait for each other's keys would be stuck.
+ */
+export async function holdRow(tx: Tx, { table, key }: { readonly table: string; readonly key: string }, where: Readonly<Record<string, string>>): Promise<string | undefined> {
+  const condition = Object.keys(where).map((column, index) => `${column} = $${String(index + 1)}`);
+  const rows = await tx.query<{ key: string }[]>(`SELECT ${key} AS key FROM ${table} WHERE ${condition.join(' AND ')} FOR NO KEY UPDATE`, Object.values(where));
+  return rows[0]?.key;
+}
+
 /** SQL after which a commit survives a crash of the server before it is answered, whatever the server's default says. */
 export function durably(scope: 'transaction' | 'session'): string {
   const now = `current_setting('synchronous_commit')`;

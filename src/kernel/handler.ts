@@ -2,6 +2,7 @@ import type { z } from 'zod';
 
 import type { Contract, Contracts, Effect } from '../contract/operation.js';
 import type { Caller } from '../domain/principal.js';
+import type { ApiError } from '../domain/errors.js';
 import type { ReadTx, Tx } from './database.js';
 import type { Append } from './ledger.js';
 
@@ -45,6 +46,26 @@ export interface ChangeCtx extends BaseCtx {
   readonly tx: Tx;
 }
 
+/** What an issuance under an Idempotency-Key is told, so that it does once what can be done only once. */
+export interface Repetition {
+  /** Names the request: the same for each repetition of it, and for nothing else. */
+  readonly claim: Buffer;
+  /** It was answered before: what can be done only once was done then. */
+  readonly isAnswered: boolean;
+}
+
+/**
+ * A refusal that a change leaves something behind with, such as a failure that counts: what the handler wrote is
+ * committed, together with the event of the refusal.
+ */
+export class LastingRefusal extends Error {
+  override readonly name = 'LastingRefusal';
+
+  constructor(readonly refusal: ApiError) {
+    super(refusal.message);
+  }
+}
+
 /** What the handler of an `issue` gets: it may look, and append rows that are committed with its event. */
 export interface IssueCtx extends ReadCtx {
   /**
@@ -52,6 +73,8 @@ export interface IssueCtx extends ReadCtx {
    * the first, so that it is not refused because time went by.
    */
   readonly issuedAt: Date;
+  /** Of a request that may be repeated under its Idempotency-Key. */
+  readonly repeatable?: Repetition;
   append(row: Append): void;
 }
 
@@ -64,21 +87,33 @@ export type Handler<C extends Contract> = (
   ctx: CtxOf<C['effect']>,
 ) => Promise<z.input<C['output']>>;
 
+/** What is left of a change for its transaction. */
+export type Rest<O extends z.ZodObject> = (ctx: ChangeCtx) => Promise<z.input<O>>;
+
+/**
+ * A use case whose slow part comes before its transaction, so that no row and no connection is held meanwhile. What `ahead`
+ * looked at may be otherwise by then: the rest has to make sure that it is not.
+ */
+export interface Ahead<C extends Contract> {
+  readonly ahead: (input: z.output<C['input']>, ctx: ReadCtx) => Promise<Rest<C['output']>>;
+}
+
 /** One handler for every contract of a set: a missing or wrong one is a compile error. */
-export type Handlers<C extends Contracts> = { readonly [K in keyof C]: Handler<C[K]> };
+export type Handlers<C extends Contracts> = { readonly [K in keyof C]: Handler<C[K]> | (C[K]['effect'] extends 'change' ? Ahead<C[K]> : never) };
 
 /** A contract with its handler, as the registry holds it. */
 export interface Implementation {
   readonly name: string;
   readonly contract: Contract;
   readonly handle: (input: never, ctx: never) => Promise<unknown>;
+  /** Whether `handle` looks only, and answers what is to be done in the transaction of the change. */
+  readonly isAhead?: boolean;
 }
 
 /** Ties contracts to handlers. */
 export function implement<C extends Contracts>(contracts: C, handlers: Handlers<C>): readonly Implementation[] {
-  return Object.entries(contracts).map(([name, contract]) => ({
-    name,
-    contract,
-    handle: handlers[name as keyof C],
-  }));
+  return Object.entries(contracts).map(([name, contract]) => {
+    const handler = handlers[name as keyof C] as Implementation['handle'] | { readonly ahead: Implementation['handle'] };
+    return typeof handler === 'function' ? { name, contract, handle: handler } : { name, contract, handle: handler.ahead, isAhead: true };
+  });
 }

@@ -18,6 +18,8 @@ const REFRESH_MS = 1_000;
 const ringContext = (id: number): string => `ring_key:${String(id)}`;
 const issuerKeyContext = (id: string): string => `issuer_key:${id}`;
 const samlKeyContext = (id: string): string => `saml_key:${id}`;
+const passwordContext = (userId: string): string => `password:${userId}`;
+const mfaSeedContext = (id: string): string => `mfa_seed:${id}`;
 const accessKeyContext = (id: string): string => `access_key:${id}`;
 
 /**
@@ -103,6 +105,30 @@ export class Keyring implements KeyRing {
     const opened = this.masterKey.open(envelope, samlKeyContext(keyId));
     if (opened === undefined) throw new Error(`the stored private key ${keyId} of a SAML provider does not open with the master key`);
     return Secret.of(opened.toString('utf8'));
+  }
+
+  /** Envelopes the hash of a user's password; it opens for that user only. Whoever has the database alone cannot guess at it. */
+  sealPassword(userId: string, hashed: Secret): Buffer {
+    return this.masterKey.seal(hashed, passwordContext(userId), this.effects.random.bytes(NONCE_BYTES));
+  }
+
+  /** The hash of a user's password. Throws where the envelope is not this user's: the row was tampered with. */
+  openPassword(userId: string, envelope: Uint8Array): Secret {
+    const opened = this.masterKey.open(envelope, passwordContext(userId));
+    if (opened === undefined) throw new Error(`the stored password of user ${userId} does not open with the master key`);
+    return Secret.of(opened.toString('utf8'));
+  }
+
+  /** Envelopes the seed of an MFA device; it opens for that device only. */
+  sealMfaSeed(deviceId: string, seed: Uint8Array): Buffer {
+    return this.masterKey.seal(seed, mfaSeedContext(deviceId), this.effects.random.bytes(NONCE_BYTES));
+  }
+
+  /** The seed of an MFA device. Throws where the envelope is not this device's: the row was tampered with. */
+  openMfaSeed(deviceId: string, envelope: Uint8Array): Buffer {
+    const opened = this.masterKey.open(envelope, mfaSeedContext(deviceId));
+    if (opened === undefined) throw new Error(`the stored seed of MFA device ${deviceId} does not open with the master key`);
+    return opened;
   }
 
   async #reload(): Promise<void> {

@@ -9,6 +9,17 @@ export interface Page<R> {
   readonly next: { IsTruncated: boolean; Marker?: string };
 }
 
+/** Values by key, in the order in which they come. */
+export function gathered<V>(pairs: readonly (readonly [key: string, value: V])[]): ReadonlyMap<string, readonly V[]> {
+  const map = new Map<string, V[]>();
+  for (const [key, value] of pairs) {
+    const values = map.get(key);
+    if (values === undefined) map.set(key, [value]);
+    else values.push(value);
+  }
+  return map;
+}
+
 /** Where a page begins (the key of the last row of the page before) and how many rows it may have. */
 export interface PageRequest {
   readonly after: readonly string[] | undefined;
@@ -25,7 +36,12 @@ export function pageOf<R>(rows: readonly R[], request: PageRequest, key: (row: R
   const page = rows.slice(0, request.items);
   const last = page.at(-1);
   if (rows.length <= request.items || last === undefined) return { rows: page, next: { IsTruncated: false } };
-  return { rows: page, next: { IsTruncated: true, Marker: Buffer.from(JSON.stringify(key(last))).toString('base64url') } };
+  return { rows: page, next: { IsTruncated: true, Marker: markerOf(key(last)) } };
+}
+
+/** The Marker of a page that begins after a key. */
+export function markerOf(key: readonly string[]): string {
+  return Buffer.from(JSON.stringify(key)).toString('base64url');
 }
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 
 import { policyInArn } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
+import { quotas } from '../identities/quota.js';
 import { implement, type ChangeCtx, type ReadCtx } from '../kernel/handler.js';
 import { pageOf, pageRequest } from '../kernel/page.js';
 import { attachmentContracts } from './attachments.contract.js';
@@ -10,7 +11,7 @@ import { ManagedPoliciesStore, notAttachable, notFound } from './managed.store.j
 import { PolicyOwners, type OwnerRef } from './owners.js';
 
 /** IAM quota: how many managed policies one user, role or group may have. */
-const ATTACHED_MAX = 10;
+const ATTACHED_MAX = quotas.attachedPolicies;
 const QUOTA = { user: 'PoliciesPerUser', role: 'PoliciesPerRole', group: 'PoliciesPerGroup' } as const;
 
 interface ListInput {

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 
 import { Database, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
+import { gathered } from '../kernel/page.js';
 import { CATALOGUE_ACCOUNT } from './catalogue.js';
 import { ManagedPolicyRow, PolicyAttachmentRow } from './managed.entities.js';
 import { notAttachable, policyArn } from './managed.store.js';
@@ -15,6 +16,23 @@ export class AttachmentsStore {
   async arnsOf(tx: ReadTx, ownerId: string): Promise<readonly string[]> {
     const rows = await tx.find(PolicyAttachmentRow, { where: { ownerId }, order: { policyArn: 'ASC' } });
     return rows.map((row) => row.policyArn);
+  }
+
+  /** The ARNs of the policies that are attached to each of some owners, by unique id of the owner. */
+  async arnsOfAll(tx: ReadTx, ownerIds: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    if (ownerIds.length === 0) return new Map();
+    const rows = await tx.createQueryBuilder(PolicyAttachmentRow, 'a').where('a.ownerId = ANY(:ownerIds)', { ownerIds }).orderBy('a.policyArn').getMany();
+    return gathered(rows.map((row) => [row.ownerId, row.policyArn]));
+  }
+
+  /** Those of some policies that are attached to anybody in an account. */
+  async attachedAmong(tx: ReadTx, account: string, arns: readonly string[]): Promise<ReadonlySet<string>> {
+    // One look into the index for each, however many have it.
+    const rows = await tx.query<{ arn: string }[]>(
+      'SELECT arn FROM unnest($2::text[]) AS arn WHERE EXISTS (SELECT 1 FROM policy_attachment WHERE account_id = $1 AND policy_arn = arn)',
+      [account, arns],
+    );
+    return new Set(rows.map(({ arn }) => arn));
   }
 
   /** How many users, roles and groups of an account each policy is attached to; those that are attached to nobody are left out. */

@@ -6,12 +6,15 @@ import { ApiError } from '../domain/errors.js';
 import { parseIdentityPolicy } from '../domain/policy/document.js';
 import { evaluate, refusalText, type ContextValue, type Decision, type NamedPolicy, type PolicySet, type PrincipalFacts, type Request, type TrustPolicy } from '../domain/policy/evaluate.js';
 import { explain } from '../domain/policy/explain.js';
+import { mfaContext, stepUp, type StepUp } from '../domain/policy/step-up.js';
 import { providerInArn } from '../domain/providers.js';
 import { callerArn, policyOwnerId, principalArn, type Caller } from '../domain/principal.js';
 import { mergedTags, type TagFact } from '../domain/tags.js';
 import { groupArn, GroupsStore } from '../identities/groups.store.js';
 import type { UserRow } from '../identities/identities.entities.js';
 import { IdentitiesStore } from '../identities/identities.store.js';
+import { PasswordsStore } from '../identities/passwords.store.js';
+import { MfaDevicesStore, serialNumber } from '../identities/mfa-devices.store.js';
 import { IdentityProvidersStore } from '../identities/providers.store.js';
 import { userArn } from '../identities/shown.js';
 import { Database, type ReadTx, type Tx } from '../kernel/database.js';
@@ -19,7 +22,7 @@ import type { Source } from '../kernel/handler.js';
 import { InstanceProfilesStore, profileArn } from '../roles/profiles.store.js';
 import type { RoleRow } from '../roles/roles.entities.js';
 import { roleArn, RolesStore } from '../roles/roles.store.js';
-import { requestContext } from './context.js';
+import { requestContexts } from './context.js';
 import type { Judged } from './decisions.js';
 import { ManagedPoliciesStore } from './managed.store.js';
 import { PoliciesStore } from './policies.store.js';
@@ -45,6 +48,10 @@ export interface Wish {
   /** Whether the resource is known to exist: only then may its account read its side of a refusal. */
   readonly exists?: boolean;
   readonly context?: Readonly<Record<string, ContextValue | undefined>>;
+  /** What the account itself allows the caller, as if it were among his own policies: what denies still denies. */
+  readonly granted?: readonly NamedPolicy[];
+  /** How many seconds ago MFA was used for this very call; only the trust policy sees it. */
+  readonly mfaAge?: number | undefined;
 }
 
 /** What a call was judged on. */
@@ -59,6 +66,8 @@ interface Resource {
 export interface Admitted {
   readonly ref: ResourceRef;
   readonly resource: Resource;
+  /** The role that the call hands on. */
+  readonly passed?: Admitted;
 }
 
 /**
@@ -69,10 +78,7 @@ export class Superseded extends Error {
   override readonly name = 'Superseded';
 }
 
-const EVERYTHING: NamedPolicy = {
-  id: 'root user',
-  document: parseIdentityPolicy(JSON.stringify({ Version: '2012-10-17', Statement: { Effect: 'Allow', Action: '*', Resource: '*' } })),
-};
+const EVERYTHING = allowing('root user', '*');
 
 /** Gathers the policies in force for a caller and lets the policy engine decide. */
 @Injectable()
@@ -89,6 +95,8 @@ export class Authorizer {
     private readonly sessions: SessionPolicies,
     private readonly groups: GroupsStore,
     private readonly providers: IdentityProvidersStore,
+    private readonly passwords: PasswordsStore,
+    private readonly mfaDevices: MfaDevicesStore,
   ) {}
 
   /**
@@ -111,11 +119,22 @@ export class Authorizer {
       ...(resource.tags === undefined ? {} : { resourceTags: resource.tags }),
       requestTags: input['Tags'] as readonly TagFact[] | undefined ?? [],
       context: { ...boundary, ...access.context?.(input) },
+      ...(access.grantedBy === undefined ? {} : { granted: await this.#byPasswordPolicy(caller, access.action) }),
     };
     for (const action of [access.action, ...(access.also?.(input) ?? [])]) {
       await this.require(call, { ...wish, action, resource: resource.arn });
       if (renamed !== undefined && renamed !== resource.arn) await this.require(call, { ...wish, action, resource: renamed });
     }
+    const passes = access.passes?.(input);
+    return { ref, resource, ...(passes !== undefined && { passed: await this.#passing(call, passes) }) };
+  }
+
+  /** Refuses (AccessDenied) who may not hand on a role (IAM User Guide: iam:PassRole). */
+  async #passing(call: Call, { role, to }: { role: string; to: string }): Promise<Admitted> {
+    const ref = { role };
+    const resource = await this.#resource(ref, call.caller);
+    const tags = resource.tags === undefined ? {} : { resourceTags: resource.tags };
+    await this.require(call, { action: 'iam:PassRole', resource: resource.arn, resourceAccount: call.caller.account, ...tags, context: { 'iam:PassedToService': to } });
     return { ref, resource };
   }
 
@@ -125,6 +144,11 @@ export class Authorizer {
    * and NoSuchEntity where a change is about an entity that is not there.
    */
   async confirm(tx: ReadTx | Tx, admitted: Admitted, to: { caller: Caller; hold: boolean }): Promise<void> {
+    await this.#confirm(tx, admitted, to);
+    if (admitted.passed !== undefined) await this.#confirm(tx, admitted.passed, to);
+  }
+
+  async #confirm(tx: ReadTx | Tx, admitted: Admitted, to: { caller: Caller; hold: boolean }): Promise<void> {
     const { ref, resource } = admitted;
     const { account } = to.caller;
     if ('role' in ref) {
@@ -154,6 +178,11 @@ export class Authorizer {
       this.providers.misremembered(ref.provider);
       throw new Superseded();
     }
+    if ('mfaDevice' in ref) {
+      const row = to.hold ? await this.mfaDevices.lock(tx as Tx, account, ref.mfaDevice) : await this.mfaDevices.findIn(tx, account, ref.mfaDevice);
+      if (row === undefined || same(resource, { arn: serialNumber(row), tags: row.tags })) return;
+      throw new Superseded();
+    }
     if (!('user' in ref)) return;
     const name = ref.user ?? (to.caller.kind === 'user' ? to.caller.userName : undefined);
     if (name === undefined) return;
@@ -163,8 +192,8 @@ export class Authorizer {
     if (ref.user === undefined && to.caller.kind === 'user' && row.userId !== to.caller.userId) {
       throw new ApiError('NoSuchEntity', `The user with name ${name} cannot be found.`);
     }
-    if (same(resource, ref.user === undefined ? { arn: userArn(row) } : ofUser(row))) return;
-    this.identities.misremembered(account, name);
+    if (same(resource, ofUser(row))) return;
+    this.identities.misremembered(row);
     throw new Superseded();
   }
 
@@ -182,33 +211,37 @@ export class Authorizer {
   async require(call: Call, wish: Wish): Promise<Decision> {
     const { caller } = call;
     const entity = await this.#entity(caller);
-    const request = {
-      principal: facts(caller),
-      action: wish.action,
-      resource: wish.resource,
+    const about = { principal: facts(caller), action: wish.action, resource: wish.resource, resourceAccount: wish.resourceAccount };
+    const contexts = requestContexts({
+      caller,
+      source: call.source,
+      now: call.now,
       resourceAccount: wish.resourceAccount,
-      context: requestContext({
-        caller,
-        source: call.source,
-        now: call.now,
-        resourceAccount: wish.resourceAccount,
-        principalTags: principalTags(caller, entity?.tags ?? []),
-        resourceTags: wish.resourceTags,
-        requestTags: wish.requestTags,
-        more: wish.context,
-      }),
-    };
+      principalTags: principalTags(caller, entity?.tags ?? []),
+      resourceTags: wish.resourceTags,
+      requestTags: wish.requestTags,
+      more: wish.context,
+    });
+    const identity = await this.#identity(caller);
     const policies: PolicySet = {
-      identity: await this.#identity(caller),
+      identity: wish.granted === undefined ? identity : [...identity, ...wish.granted],
       ...(entity?.boundaryArn == null ? {} : { boundary: await this.managed.boundaryInForce(entity.boundaryArn) }),
       ...(caller.session === undefined ? {} : await this.sessions.limits(caller.session)),
       ...(wish.trust === undefined ? {} : { trust: wish.trust }),
       ...(wish.resourcePolicy === undefined ? {} : { resource: wish.resourcePolicy }),
     };
-    const decision = evaluate(request, policies);
-    if (decision.allowed) return decision;
-    const evidence = judged({ request, policies, decision, exists: wish.exists === true });
-    throw new ApiError('AccessDenied', refusalText(decision, callerArn(caller), wish.action, wish.resource), { detail: { decision }, evidence });
+    let allowed: Decision | undefined;
+    for (const context of contexts) {
+      const request = { ...about, context, ...(wish.mfaAge !== undefined && { trustContext: mfaContext(context, wish.mfaAge) }) };
+      const decision = evaluate(request, policies);
+      if (!decision.allowed) {
+        const evidence = judged({ request, policies, decision, exists: wish.exists === true });
+        throw new ApiError('AccessDenied', refusalText(decision, callerArn(caller), wish.action, wish.resource), { detail: { decision }, evidence, stepUp: hint(caller, request, policies) });
+      }
+      allowed ??= decision;
+    }
+    if (allowed === undefined) throw new Error('a request was judged in no context at all');
+    return allowed;
   }
 
   async #resource(ref: ResourceRef, caller: Caller): Promise<Resource> {
@@ -236,9 +269,20 @@ export class Authorizer {
       const provider = providerInArn(ref.provider)?.account === caller.account ? await this.providers.find(ref.provider) : undefined;
       return { arn: ref.provider, ...(provider && { tags: provider.tags }) };
     }
-    if (ref.user === undefined) return { arn: caller.kind === 'user' || caller.kind === 'root' ? callerArn(caller) : '*' };
+    if ('mfaDevice' in ref) {
+      const device = await this.mfaDevices.find(caller.account, ref.mfaDevice);
+      return { arn: ref.mfaDevice, ...(device && { tags: device.tags }) };
+    }
+    if (ref.user === undefined) return this.#ownUser(caller);
     const user = await this.identities.findUserByName(caller.account, ref.user);
     return user === undefined ? { arn: iamArn(caller.account, 'user', `/${ref.user}`) } : ofUser(user);
+  }
+
+  /** What a call is about that names nobody: the user who signs, with all that a call is judged by that names him. */
+  async #ownUser(caller: Caller): Promise<Resource> {
+    if (caller.kind !== 'user') return { arn: caller.kind === 'root' ? callerArn(caller) : '*' };
+    const user = await this.identities.findUser(caller.userId);
+    return user === undefined ? { arn: callerArn(caller) } : ofUser(user);
   }
 
   /** The user an access key belongs to; a key of another account reads like one that does not exist. */
@@ -256,6 +300,12 @@ export class Authorizer {
     return this.policies.inForce(policyOwnerId(caller));
   }
 
+  /** What the account's password policy allows its users, about themselves (IAM API: AllowUsersToChangePassword). */
+  async #byPasswordPolicy(caller: Caller, action: string): Promise<readonly NamedPolicy[]> {
+    if (caller.kind !== 'user' || !(await this.passwords.usersMayChange(caller.account))) return [];
+    return [allowing('account password policy', action)];
+  }
+
   /** The tags of a caller, as policies see them: of the user or role, and over them those of the session. */
   async principalTags(caller: Caller): Promise<readonly TagFact[]> {
     return principalTags(caller, (await this.#entity(caller))?.tags ?? []);
@@ -267,6 +317,10 @@ export class Authorizer {
     const userId = caller.kind === 'user' ? caller.userId : caller.kind === 'federated-user' ? caller.by?.userId : undefined;
     return userId === undefined ? undefined : this.identities.findUser(userId);
   }
+}
+
+function allowing(id: string, action: string): NamedPolicy {
+  return { id, document: parseIdentityPolicy(JSON.stringify({ Version: '2012-10-17', Statement: { Effect: 'Allow', Action: action, Resource: '*' } })) };
 }
 
 type Entity = Pick<UserRow & RoleRow, 'tags' | 'boundaryArn'>;
@@ -291,8 +345,7 @@ function ofRole(row: RoleRow): Resource {
 function judged(facts: { request: Request; policies: PolicySet; decision: Decision; exists: boolean }): Judged {
   const { request, policies, decision, exists } = facts;
   if (request.resourceAccount === request.principal.account) return { request, explanation: explain(request, policies, decision) };
-  const context = new Map([...request.context].filter(([key]) => !/^(?:aws|iam):resourcetag\//.test(key)));
-  const ownRequest = { ...request, context };
+  const ownRequest = { ...request, context: withoutResource(request.context) };
   const own = explain(ownRequest, ofCaller(policies), decision);
   const denying = own.layers.find((layer) => layer.denies.length > 0);
   const lacking = own.layers.find((layer) => layer.allows.length === 0);
@@ -302,6 +355,21 @@ function judged(facts: { request: Request; policies: PolicySet; decision: Decisi
     explanation: { allowed: false, explicit: denying !== undefined, by, statements: own.layers.flatMap((layer) => layer.denies), layers: own.layers },
     ...(exists && { other: { account: request.resourceAccount, explanation: explain(request, policies, decision) } }),
   };
+}
+
+/**
+ * Whether MFA would have made the difference; only users can obtain sessions with it. Of a resource in another account
+ * nothing is told: then it is said only where the caller's own policies ask for MFA, whatever the other account says.
+ */
+function hint(caller: Caller, request: Request, policies: PolicySet): StepUp | undefined {
+  if (caller.kind !== 'user') return undefined;
+  if (request.resourceAccount === caller.account) return stepUp(request, policies);
+  const own = { ...request, resourceAccount: caller.account, context: withoutResource(request.context) };
+  return evaluate(own, ofCaller(policies)).allowed ? undefined : stepUp(own, ofCaller(policies));
+}
+
+function withoutResource(context: Request['context']): Request['context'] {
+  return new Map([...context].filter(([key]) => !/^(?:aws|iam):resourcetag\//.test(key)));
 }
 
 /** The policies of the caller's own side. */

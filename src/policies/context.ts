@@ -1,6 +1,6 @@
 import type { Context, ContextValue } from '../domain/policy/evaluate.js';
 import { callerUserId, principalArn, tokenIssueTime, type Caller, type SessionFacts } from '../domain/principal.js';
-import type { TagFact } from '../domain/tags.js';
+import { tagKey, type TagFact } from '../domain/tags.js';
 import type { Source } from '../kernel/handler.js';
 
 /** What a request's condition keys are filled in from. */
@@ -22,8 +22,33 @@ const USER_AGENT_MAX = 512;
 
 const PRINCIPAL_TYPE = { root: 'Account', user: 'User', 'assumed-role': 'AssumedRole', 'federated-user': 'FederatedUser' } as const;
 
+/**
+ * The contexts that a request has to be allowed in, all of them: one, unless tags have keys that differ by case only, as
+ * they may on policies, instance profiles and providers. Condition keys do not tell those apart, so each of such tags
+ * counts once; which of them comes last must not decide.
+ */
+export function requestContexts(facts: ContextFacts): readonly Context[] {
+  const [requests, resources] = [readings(facts.requestTags ?? []), readings(facts.resourceTags ?? [])];
+  const count = Math.max(requests.length, resources.length);
+  return Array.from({ length: count }, (_, index) => requestContext(facts, { request: requests[Math.min(index, requests.length - 1)], resource: resources[Math.min(index, resources.length - 1)] }));
+}
+
+/** Tags with one of each key, whatever its case, as often as it takes for each tag to be in one of them. */
+function readings(tags: readonly TagFact[]): readonly (readonly TagFact[])[] {
+  const byKey = new Map<string, TagFact[]>();
+  for (const tag of tags) byKey.set(tagKey(tag.Key), [...(byKey.get(tagKey(tag.Key)) ?? []), tag]);
+  const most = Math.max(1, ...[...byKey.values()].map((same) => same.length));
+  if (most === 1) return [tags];
+  return Array.from({ length: most }, (_, index) => [...byKey.values()].flatMap((same) => same[Math.min(index, same.length - 1)] ?? []));
+}
+
+interface ReadTags {
+  readonly request: readonly TagFact[] | undefined;
+  readonly resource: readonly TagFact[] | undefined;
+}
+
 /** The condition keys of a request (IAM User Guide: AWS global condition context keys); names in lower case. */
-export function requestContext(facts: ContextFacts): Context {
+function requestContext(facts: ContextFacts, tags: ReadTags): Context {
   const { caller, source, now } = facts;
   const context = new Map<string, ContextValue>();
   const set = (key: string, value: ContextValue | undefined): void => {
@@ -43,9 +68,9 @@ export function requestContext(facts: ContextFacts): Context {
   if (caller.kind === 'user') set('aws:username', caller.userName);
   if (caller.session !== undefined) setSession(set, caller.session, now);
   setTags(set, 'aws:PrincipalTag/', facts.principalTags);
-  setTags(set, 'aws:ResourceTag/', facts.resourceTags);
-  setTags(set, 'iam:ResourceTag/', facts.resourceTags);
-  setTags(set, 'aws:RequestTag/', facts.requestTags);
+  setTags(set, 'aws:ResourceTag/', tags.resource);
+  setTags(set, 'iam:ResourceTag/', tags.resource);
+  setTags(set, 'aws:RequestTag/', tags.request);
   if (facts.requestTags !== undefined && facts.requestTags.length > 0) set('aws:TagKeys', facts.requestTags.map((tag) => tag.Key));
   for (const [key, value] of Object.entries(facts.more ?? {})) set(key, value);
   return context;

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 
 import { ApiError } from '../domain/errors.js';
 import { parseIdentityPolicy, policySize } from '../domain/policy/document.js';
+import { quotas } from '../identities/quota.js';
 import type { ReadTx, Tx } from '../kernel/database.js';
 import { pageRequest, type Page } from '../kernel/page.js';
 import type { NamedOwner, PolicyOwner } from './owners.js';
@@ -9,7 +10,7 @@ import type { InlinePolicyRow } from './policies.entities.js';
 import { PoliciesStore } from './policies.store.js';
 
 /** IAM quotas: all inline policies of one entity together, without white space, in characters. */
-const SIZE_MAX = { user: 2048, role: 10_240, group: 5120 } as const;
+const SIZE_MAX = quotas.inlineSize;
 
 /** White space does not count, but it is kept: documents may be written this many times as long as the quota. */
 export const WRITTEN_MAX = 4;

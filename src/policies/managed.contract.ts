@@ -11,7 +11,8 @@ const Description = z
   .regex(/^[\u0009\u000A\u000D\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]*$/u, { error: '[\\u0009\\u000A\\u000D\\u0020-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]*' });
 const PolicyUsageFilter = z.enum(['PermissionsPolicy', 'PermissionsBoundary']);
 
-const listed = {
+/** A managed policy as lists show it. */
+export const listedPolicy = {
   PolicyName: z.string(),
   PolicyId: z.string(),
   Arn: z.string(),
@@ -23,7 +24,8 @@ const listed = {
   CreateDate: z.date(),
   UpdateDate: z.date(),
 };
-const listedVersion = { VersionId: z.string(), IsDefaultVersion: z.boolean(), CreateDate: z.date() };
+/** A version of a policy as lists show it. */
+export const listedVersion = { VersionId: z.string(), IsDefaultVersion: z.boolean(), CreateDate: z.date() };
 
 /** The policy a call is about. */
 const named = (input: { PolicyArn: string }): { policy: string } => ({ policy: input.PolicyArn });
@@ -42,7 +44,7 @@ export const managedPolicyContracts = {
       Description: Description.optional(),
       Tags: Tags.optional(),
     }),
-    output: z.object({ Policy: z.object({ ...listed, Tags: TagsOut.optional() }) }),
+    output: z.object({ Policy: z.object({ ...listedPolicy, Tags: TagsOut.optional() }) }),
     errors: ['InvalidInput', 'LimitExceeded', 'EntityAlreadyExists', 'MalformedPolicyDocument', 'ConcurrentModification'],
     access: {
       action: 'iam:CreatePolicy',
@@ -56,7 +58,7 @@ export const managedPolicyContracts = {
     rest: 'GET /v1/policies/{PolicyArn}',
     effect: 'read',
     input: z.object({ PolicyArn }),
-    output: z.object({ Policy: z.object({ ...listed, Description: z.string().optional(), Tags: TagsOut }) }),
+    output: z.object({ Policy: z.object({ ...listedPolicy, Description: z.string().optional(), Tags: TagsOut }) }),
     errors: ['NoSuchEntity', 'InvalidInput'],
     access: { action: 'iam:GetPolicy', resource: named },
   }),
@@ -72,7 +74,7 @@ export const managedPolicyContracts = {
       PolicyUsageFilter: PolicyUsageFilter.optional(),
       ...pageIn,
     }),
-    output: z.object({ Policies: z.array(z.object(listed)), ...pageOut }),
+    output: z.object({ Policies: z.array(z.object(listedPolicy)), ...pageOut }),
     errors: [],
     access: { action: 'iam:ListPolicies', resource: (input, caller) => ({ arn: `arn:aws:iam::${caller.account}:policy${input.PathPrefix ?? '/'}` }) },
   }),

@@ -6,6 +6,7 @@ import { ApiError } from '../domain/errors.js';
 import { ENTITY_ID_BYTES, entityId } from '../domain/ids.js';
 import { parseIdentityPolicy, policySize } from '../domain/policy/document.js';
 import { nameKey } from '../identities/identities.store.js';
+import { quotas } from '../identities/quota.js';
 import { inListOrder, newTags, pageOfTags, withoutTags, withTags } from '../identities/tagging.js';
 import type { ReadTx } from '../kernel/database.js';
 import { Random } from '../kernel/effects.js';
@@ -14,19 +15,22 @@ import { badMarker, pageOf, pageRequest, positionIn, type PageRequest } from '..
 import { catalogue, CATALOGUE_ACCOUNT } from './catalogue.js';
 import { WRITTEN_MAX } from './inline.js';
 import { managedPolicyContracts } from './managed.contract.js';
-import type { ManagedPolicyRow, PolicyVersionRow } from './managed.entities.js';
+import type { ManagedPolicyRow } from './managed.entities.js';
 import { ManagedPoliciesStore, notAttachable, notFound, policyArn } from './managed.store.js';
+import { shownPolicy, shownVersion } from './shown.js';
 import { PolicyUses, type UseCounts } from './uses.js';
 
 /** IAM quotas: versions of a policy, and a document without white space, in characters. */
-const VERSIONS_MAX = 5;
-const SIZE_MAX = 6144;
+const VERSIONS_MAX = quotas.versions;
+const SIZE_MAX = quotas.policySize;
 /** The highest number that PostgreSQL's integer holds; no version has a higher one. */
 const NUMBER_MAX = 2_147_483_647;
 
 type ListInput = z.output<typeof managedPolicyContracts.ListPolicies.input>;
 type EntitiesInput = z.output<typeof managedPolicyContracts.ListEntitiesForPolicy.input>;
 type Entities = z.input<typeof managedPolicyContracts.ListEntitiesForPolicy.output>;
+
+const unused: UseCounts = { attachments: new Map(), boundaries: new Map() };
 
 /** Use cases of managed policies and their versions. */
 @Injectable()
@@ -55,20 +59,20 @@ export class ManagedPolicyOperations {
         updatedAt: ctx.now,
       };
       await this.store.insert(ctx.tx, row, input.PolicyDocument);
-      return { Policy: { ...shown(row, unused), ...(tags.length === 0 ? {} : { Tags: [...tags] }) } };
+      return { Policy: { ...shownPolicy(row, unused), ...(tags.length === 0 ? {} : { Tags: [...tags] }) } };
     },
     GetPolicy: async (input, ctx) =>
       ctx.read(async (tx) => {
         const row = await this.#policy(tx, ctx.caller.account, input.PolicyArn);
         const counts = await this.uses.counts(tx, ctx.caller.account, [input.PolicyArn]);
         const description = row.description === null ? {} : { Description: row.description };
-        return { Policy: { ...shown(row, counts), ...description, Tags: inListOrder(row.tags) } };
+        return { Policy: { ...shownPolicy(row, counts), ...description, Tags: inListOrder(row.tags) } };
       }),
     ListPolicies: async (input, ctx) => {
       const request = pageRequest(input, 2);
       const { rows, counts } = await ctx.read((tx) => this.#listed(tx, ctx.caller.account, { input, request }));
       const page = pageOf(rows, request, (row) => [row.accountId === CATALOGUE_ACCOUNT ? 'AWS' : 'Local', row.nameKey]);
-      return { Policies: page.rows.map((row) => shown(row, counts)), ...page.next };
+      return { Policies: page.rows.map((row) => shownPolicy(row, counts)), ...page.next };
     },
     DeletePolicy: async (input, ctx) => {
       const row = await this.#held(ctx, input.PolicyArn, { outside: 'delete policies', missing: notFound });
@@ -230,38 +234,4 @@ function nameKeyOf(arn: string): string {
 function shippedAfter(after: string, pathPrefix: string): ManagedPolicyRow[] {
   const rows = [...catalogue.values()].map(({ row }) => row).filter(({ nameKey: key, path }) => key > after && path.startsWith(pathPrefix));
   return rows.sort((a, b) => (a.nameKey < b.nameKey ? -1 : 1));
-}
-
-interface Shown {
-  PolicyName: string;
-  PolicyId: string;
-  Arn: string;
-  Path: string;
-  DefaultVersionId: string;
-  AttachmentCount: number;
-  PermissionsBoundaryUsageCount: number;
-  IsAttachable: boolean;
-  CreateDate: Date;
-  UpdateDate: Date;
-}
-
-const unused: UseCounts = { attachments: new Map(), boundaries: new Map() };
-
-function shown(row: ManagedPolicyRow, { attachments, boundaries }: UseCounts): Shown {
-  return {
-    PolicyName: row.policyName,
-    PolicyId: row.policyId,
-    Arn: policyArn(row),
-    Path: row.path,
-    DefaultVersionId: `v${String(row.defaultVersion)}`,
-    AttachmentCount: attachments.get(policyArn(row)) ?? 0,
-    PermissionsBoundaryUsageCount: boundaries.get(policyArn(row)) ?? 0,
-    IsAttachable: true,
-    CreateDate: row.createdAt,
-    UpdateDate: row.updatedAt,
-  };
-}
-
-function shownVersion(row: PolicyVersionRow, isDefault: boolean): { VersionId: string; IsDefaultVersion: boolean; CreateDate: Date } {
-  return { VersionId: `v${String(row.version)}`, IsDefaultVersion: isDefault, CreateDate: row.createdAt };
 }

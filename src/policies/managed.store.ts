@@ -8,16 +8,17 @@ import { UNREADABLE } from '../domain/policy/unreadable.js';
 import { BoundaryPolicies, noBoundary, type Boundary } from '../identities/boundaries.js';
 import type { StoredTag } from '../identities/identities.entities.js';
 import { nameKey } from '../identities/identities.store.js';
-import { requireRoom } from '../identities/quota.js';
-import { Database, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
+import { holdNames, quotas, requireRoom } from '../identities/quota.js';
+import { Database, holdRow, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
 import { LOG } from '../kernel/kernel.js';
 import type { Log } from '../kernel/log.js';
 import { Memory, type Remembered } from '../kernel/memory.js';
+import { gathered } from '../kernel/page.js';
 import { catalogue, CATALOGUE_ACCOUNT } from './catalogue.js';
 import { ManagedPolicyRow, PolicyVersionRow } from './managed.entities.js';
 
 /** IAM quota: managed policies of an account. */
-const QUOTA = { table: 'managed_policy', name: 'PoliciesPerAccount', max: 1_500 } as const;
+const QUOTA = { table: 'managed_policy', name: 'PoliciesPerAccount', max: quotas.policies } as const;
 
 /** A policy as it is in force: its default version, parsed, and its tags. */
 export interface ManagedInForce {
@@ -122,12 +123,22 @@ export class ManagedPoliciesStore extends BoundaryPolicies {
     return row !== null && policyArn(row) === arn ? row : undefined;
   }
 
-  /** The same for one of the account's own, held against other changes until the transaction ends. */
+  /**
+   * The same for one of the account's own, held against other changes until the transaction ends. Where there is none,
+   * nobody makes one until then either, so that what was judged to be missing does not appear before it is acted on.
+   */
   async lock(tx: Tx, arn: string, account: string): Promise<ManagedPolicyRow | undefined> {
     const named = policyInArn(arn);
     if (named?.account !== account) return undefined;
-    await tx.query('SELECT 1 FROM managed_policy WHERE account_id = $1 AND name_key = $2 FOR UPDATE', [account, nameKey(named.name)]);
-    return this.findIn(tx, arn, account);
+    const held = async (): Promise<ManagedPolicyRow | undefined> => {
+      const policyId = await holdRow(tx, { table: 'managed_policy', key: 'policy_id' }, { account_id: account, name_key: nameKey(named.name) });
+      const row = policyId === undefined ? undefined : await tx.findOneByOrFail(ManagedPolicyRow, { policyId });
+      return row !== undefined && policyArn(row) === arn ? row : undefined;
+    };
+    const found = await held();
+    if (found !== undefined) return found;
+    await holdNames(tx, account);
+    return held();
   }
 
   /** Stored policies of an account by name. */
@@ -137,6 +148,12 @@ export class ManagedPoliciesStore extends BoundaryPolicies {
     if (filter.onlyAttached) query.andWhere('EXISTS (SELECT 1 FROM policy_attachment a WHERE a.policy_id = p.policyId)');
     if (filter.among !== undefined) query.andWhere('p.nameKey = ANY(:among)', filter);
     return query.orderBy('p.nameKey').limit(filter.limit).getMany();
+  }
+
+  /** How many policies an account has, and versions of them. */
+  async count(tx: ReadTx, account: string): Promise<{ policies: number; versions: number }> {
+    const versions = await tx.createQueryBuilder(PolicyVersionRow, 'v').innerJoin(ManagedPolicyRow, 'p', 'p.policyId = v.policyId').where('p.accountId = :account', { account }).getCount();
+    return { policies: await tx.countBy(ManagedPolicyRow, { accountId: account }), versions };
   }
 
   /** Adds a policy with its first version. Throws EntityAlreadyExists and LimitExceeded. */
@@ -153,6 +170,21 @@ export class ManagedPoliciesStore extends BoundaryPolicies {
   async versions(tx: ReadTx, row: ManagedPolicyRow): Promise<readonly PolicyVersionRow[]> {
     const shipped = shippedVersion(row);
     return shipped === undefined ? tx.find(PolicyVersionRow, { where: { policyId: row.policyId }, order: { version: 'DESC' } }) : [shipped];
+  }
+
+  /** The versions of several policies, newest first, by unique id of the policy. */
+  async versionsOf(tx: ReadTx, rows: readonly ManagedPolicyRow[]): Promise<ReadonlyMap<string, readonly PolicyVersionRow[]>> {
+    const shipped = rows.flatMap((row) => shippedVersion(row) ?? []);
+    const policyIds = rows.filter(({ accountId }) => accountId !== CATALOGUE_ACCOUNT).map(({ policyId }) => policyId);
+    const stored = policyIds.length === 0 ? [] : await tx.createQueryBuilder(PolicyVersionRow, 'v').where('v.policyId = ANY(:policyIds)', { policyIds }).orderBy('v.version', 'DESC').getMany();
+    return gathered([...shipped, ...stored].map((version) => [version.policyId, version]));
+  }
+
+  /** How long all versions of each of some stored policies are together, in bytes. */
+  async sizesOf(tx: ReadTx, policyIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    if (policyIds.length === 0) return new Map();
+    const rows = await tx.query<{ id: string; size: number }[]>('SELECT policy_id AS id, sum(octet_length(document))::int AS size FROM policy_version WHERE policy_id = ANY($1) GROUP BY policy_id', [policyIds]);
+    return new Map(rows.map(({ id, size }) => [id, size]));
   }
 
   /** One version of a policy. */

@@ -8,7 +8,7 @@ import { Database, type ReadTx, type Tx } from '../kernel/database.js';
 import { LOG } from '../kernel/kernel.js';
 import type { Log } from '../kernel/log.js';
 import { Memory, type Remembered } from '../kernel/memory.js';
-import { pageOf, type Page, type PageRequest } from '../kernel/page.js';
+import { gathered, pageOf, type Page, type PageRequest } from '../kernel/page.js';
 import { AttachmentsStore } from './attachments.store.js';
 import { ManagedPoliciesStore } from './managed.store.js';
 import type { PolicyOwner } from './owners.js';
@@ -84,6 +84,20 @@ export class PoliciesStore {
   /** Every policy of an owner. */
   async all(tx: ReadTx, ownerId: string): Promise<readonly InlinePolicyRow[]> {
     return tx.find(InlinePolicyRow, { where: { ownerId }, order: { policyName: 'ASC' } });
+  }
+
+  /** Every policy of several owners, by unique id of the owner, by name. */
+  async allOf(tx: ReadTx, ownerIds: readonly string[]): Promise<ReadonlyMap<string, readonly InlinePolicyRow[]>> {
+    if (ownerIds.length === 0) return new Map();
+    const rows = await tx.createQueryBuilder(InlinePolicyRow, 'p').where('p.ownerId = ANY(:ownerIds)', { ownerIds }).orderBy('p.policyName').getMany();
+    return gathered(rows.map((row) => [row.ownerId, row]));
+  }
+
+  /** How long the policies of each of some owners are together, in bytes; those without policies are left out. */
+  async sizesOf(tx: ReadTx, ownerIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    if (ownerIds.length === 0) return new Map();
+    const rows = await tx.query<{ id: string; size: number }[]>('SELECT owner_id AS id, sum(octet_length(document))::int AS size FROM inline_policy WHERE owner_id = ANY($1) GROUP BY owner_id', [ownerIds]);
+    return new Map(rows.map(({ id, size }) => [id, size]));
   }
 
   /** One policy of an owner by name. */

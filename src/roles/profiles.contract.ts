@@ -13,7 +13,8 @@ const Role = z.object({
   AssumeRolePolicyDocument: PolicyTextOut,
   Description: z.string().optional(),
 });
-const profile = {
+/** An instance profile as lists show it. */
+export const listedProfile = {
   Path: z.string(),
   InstanceProfileName: z.string(),
   InstanceProfileId: z.string(),
@@ -33,7 +34,7 @@ export const profileContracts = {
     rest: 'POST /v1/instance-profiles',
     effect: 'change',
     input: z.object({ InstanceProfileName, Path: Path.optional(), Tags: Tags.optional() }),
-    output: z.object({ InstanceProfile: z.object({ ...profile, Tags: TagsOut.optional() }) }),
+    output: z.object({ InstanceProfile: z.object({ ...listedProfile, Tags: TagsOut.optional() }) }),
     errors: ['EntityAlreadyExists', 'InvalidInput', 'LimitExceeded', 'ConcurrentModification'],
     access: {
       action: 'iam:CreateInstanceProfile',
@@ -47,7 +48,7 @@ export const profileContracts = {
     rest: 'GET /v1/instance-profiles/{InstanceProfileName}',
     effect: 'read',
     input: z.object({ InstanceProfileName }),
-    output: z.object({ InstanceProfile: z.object({ ...profile, Tags: TagsOut }) }),
+    output: z.object({ InstanceProfile: z.object({ ...listedProfile, Tags: TagsOut }) }),
     errors: ['NoSuchEntity'],
     access: { action: 'iam:GetInstanceProfile', resource: named },
   }),
@@ -57,7 +58,7 @@ export const profileContracts = {
     rest: 'GET /v1/instance-profiles',
     effect: 'read',
     input: z.object({ PathPrefix: PathPrefix.optional(), ...pageIn }),
-    output: z.object({ InstanceProfiles: z.array(z.object(profile)), ...pageOut }),
+    output: z.object({ InstanceProfiles: z.array(z.object(listedProfile)), ...pageOut }),
     errors: [],
     access: { action: 'iam:ListInstanceProfiles', resource: (input, caller) => ({ arn: `arn:aws:iam::${caller.account}:instance-profile${input.PathPrefix ?? '/'}` }) },
   }),
@@ -67,7 +68,7 @@ export const profileContracts = {
     rest: 'GET /v1/roles/{RoleName}/instance-profiles',
     effect: 'read',
     input: z.object({ RoleName, ...pageIn }),
-    output: z.object({ InstanceProfiles: z.array(z.object(profile)), ...pageOut }),
+    output: z.object({ InstanceProfiles: z.array(z.object(listedProfile)), ...pageOut }),
     errors: ['NoSuchEntity'],
     access: { action: 'iam:ListInstanceProfilesForRole', resource: (input) => ({ role: input.RoleName }) },
   }),
@@ -82,14 +83,14 @@ export const profileContracts = {
     access: { action: 'iam:DeleteInstanceProfile', resource: named },
   }),
   AddRoleToInstanceProfile: operation({
-    summary: 'Put a role into an instance profile, which holds one at the most.',
+    summary: 'Put a role into an instance profile, which holds one at the most; takes iam:PassRole on the role as well.',
     aws: 'iam',
     rest: 'PUT /v1/instance-profiles/{InstanceProfileName}/roles/{RoleName}',
     effect: 'change',
     input: z.object({ InstanceProfileName, RoleName }),
     output: Nothing,
     errors: ['NoSuchEntity', 'LimitExceeded'],
-    access: { action: 'iam:AddRoleToInstanceProfile', resource: named },
+    access: { action: 'iam:AddRoleToInstanceProfile', resource: named, passes: (input) => ({ role: input.RoleName, to: 'ec2.amazonaws.com' }) },
   }),
   RemoveRoleFromInstanceProfile: operation({
     summary: 'Take a role out of an instance profile.',

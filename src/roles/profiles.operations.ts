@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import type { z } from 'zod';
 
 import { ApiError } from '../domain/errors.js';
 import { ENTITY_ID_BYTES, entityId } from '../domain/ids.js';
@@ -11,11 +10,10 @@ import { implement } from '../kernel/handler.js';
 import { pageRequest } from '../kernel/page.js';
 import { profileContracts } from './profiles.contract.js';
 import type { InstanceProfileRow } from './profiles.entities.js';
-import { InstanceProfilesStore, profileArn } from './profiles.store.js';
-import { roleArn, RolesStore } from './roles.store.js';
+import { InstanceProfilesStore } from './profiles.store.js';
+import { RolesStore } from './roles.store.js';
+import { shownProfile, shownProfileRole, type ShownProfile } from './shown.js';
 import { TrustPolicies } from './trust.js';
-
-type Profile = z.input<typeof profileContracts.ListInstanceProfiles.output>['InstanceProfiles'][number];
 
 /** Use cases of instance profiles. */
 @Injectable()
@@ -103,31 +101,15 @@ export class InstanceProfileOperations {
   });
 
   /** Instance profiles as answers show them, with their roles as these are now. */
-  async #shown(tx: ReadTx, rows: readonly InstanceProfileRow[]): Promise<readonly Profile[]> {
+  async #shown(tx: ReadTx, rows: readonly InstanceProfileRow[]): Promise<readonly ShownProfile[]> {
     const roles = await this.roles.rolesById(tx, rows.flatMap(({ roleId }) => (roleId === null ? [] : [roleId])));
     const documents = await this.trust.toShow(tx, roles);
-    const shown = roles.map((role, index) => ({
-      id: role.roleId,
-      Path: role.path,
-      RoleName: role.roleName,
-      RoleId: role.roleId,
-      Arn: roleArn(role),
-      CreateDate: role.createdAt,
-      AssumeRolePolicyDocument: documents[index] ?? role.trustPolicy,
-      ...(role.description !== null && { Description: role.description }),
-    }));
-    return rows.map((row) => ({
-      Path: row.path,
-      InstanceProfileName: row.profileName,
-      InstanceProfileId: row.profileId,
-      Arn: profileArn(row),
-      CreateDate: row.createdAt,
-      Roles: shown.filter(({ id }) => id === row.roleId).map(({ id: _, ...role }) => role),
-    }));
+    const shown = new Map(roles.map((role, index) => [role.roleId, shownProfileRole(role, documents[index])]));
+    return rows.map((row) => shownProfile(row, row.roleId === null ? undefined : shown.get(row.roleId)));
   }
 }
 
-function required(profile: Profile | undefined): Profile {
+function required(profile: ShownProfile | undefined): ShownProfile {
   if (profile === undefined) throw new Error('an instance profile was found and not shown');
   return profile;
 }

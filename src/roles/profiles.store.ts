@@ -4,12 +4,13 @@ import { iamArn } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
 import type { StoredTag } from '../identities/identities.entities.js';
 import { nameKey } from '../identities/identities.store.js';
-import { onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
+import { holdNames, quotas } from '../identities/quota.js';
+import { holdRow, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
 import { pageOf, type Page, type PageRequest } from '../kernel/page.js';
 import { InstanceProfileRow } from './profiles.entities.js';
 
 /** IAM quota: instance profiles of an account. */
-const PROFILES_MAX = 1_000;
+const PROFILES_MAX = quotas.instanceProfiles;
 
 /** An instance profile's ARN. */
 export function profileArn(row: Pick<InstanceProfileRow, 'accountId' | 'path' | 'profileName'>): string {
@@ -26,15 +27,13 @@ export class InstanceProfilesStore {
 
   /** The same. Throws NoSuchEntity. */
   async byName(tx: ReadTx, accountId: string, name: string): Promise<InstanceProfileRow> {
-    const row = await this.findByName(tx, accountId, name);
-    if (row === undefined) throw new ApiError('NoSuchEntity', `Instance Profile ${name} cannot be found.`);
-    return row;
+    return required((await this.findByName(tx, accountId, name)) ?? null, name);
   }
 
   /** The same, held against other changes until the transaction ends. */
   async lockByName(tx: Tx, accountId: string, name: string): Promise<InstanceProfileRow> {
-    await tx.query('SELECT 1 FROM instance_profile WHERE account_id = $1 AND name_key = $2 FOR UPDATE', [accountId, nameKey(name)]);
-    return this.byName(tx, accountId, name);
+    const profileId = await holdRow(tx, { table: 'instance_profile', key: 'profile_id' }, { account_id: accountId, name_key: nameKey(name) });
+    return required(profileId === undefined ? null : await tx.findOneByOrFail(InstanceProfileRow, { profileId }), name);
   }
 
   /** Instance profiles of an account by name: whose path begins with a text, or those of one role. */
@@ -47,10 +46,20 @@ export class InstanceProfilesStore {
     return pageOf(rows, request, (row) => [row.nameKey]);
   }
 
+  /** How many instance profiles an account has. */
+  async count(tx: ReadTx, accountId: string): Promise<number> {
+    return tx.countBy(InstanceProfileRow, { accountId });
+  }
+
+  /** The instance profiles that give out some roles, by name. */
+  async ofRoles(tx: ReadTx, roleIds: readonly string[]): Promise<readonly InstanceProfileRow[]> {
+    return roleIds.length === 0 ? [] : tx.createQueryBuilder(InstanceProfileRow, 'p').where('p.roleId = ANY(:roleIds)', { roleIds }).orderBy('p.nameKey').getMany();
+  }
+
   /** Adds an instance profile. Throws EntityAlreadyExists, and LimitExceeded where the account has as many as it may. */
   async insert(tx: Tx, row: InstanceProfileRow): Promise<void> {
     // One creation at a time, so that the quota holds.
-    await tx.query('SELECT 1 FROM account WHERE account_id = $1 FOR NO KEY UPDATE', [row.accountId]);
+    await holdNames(tx, row.accountId);
     const count = await tx.countBy(InstanceProfileRow, { accountId: row.accountId });
     if (count >= PROFILES_MAX) throw new ApiError('LimitExceeded', `Cannot exceed quota for InstanceProfilesPerAccount: ${String(PROFILES_MAX)}`);
     await onConstraint(tx.insert(InstanceProfileRow, { ...row, tags: row.tags as never }), {
@@ -72,4 +81,9 @@ export class InstanceProfilesStore {
   async delete(tx: Tx, row: InstanceProfileRow): Promise<void> {
     await tx.delete(InstanceProfileRow, { profileId: row.profileId });
   }
+}
+
+function required(row: InstanceProfileRow | null, name: string): InstanceProfileRow {
+  if (row === null) throw new ApiError('NoSuchEntity', `Instance Profile ${name} cannot be found.`);
+  return row;
 }

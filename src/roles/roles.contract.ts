@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { operation } from '../contract/operation.js';
-import { ArnText, BoundaryOut, EmptyResult, NewName, Nothing, pageIn, pageOut, Path, PathPrefix, PolicyText, PolicyTextOut, RoleName, TagKeys, Tags, TagsOut } from '../contract/shapes.js';
+import { ArnText, BoundaryOut, Description, EmptyResult, NewName, Nothing, pageIn, pageOut, Path, PathPrefix, PolicyText, PolicyTextOut, RoleName, TagKeys, Tags, TagsOut } from '../contract/shapes.js';
 
 const created = {
   Path: z.string(),
@@ -12,11 +12,6 @@ const created = {
   AssumeRolePolicyDocument: PolicyTextOut,
 };
 const listed = { ...created, Description: z.string().optional(), MaxSessionDuration: z.number() };
-
-const Description = z
-  .string()
-  .max(1000)
-  .regex(/^[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*$/, { error: '[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*' });
 
 /** Seconds. */
 const MaxSessionDuration = z.int().min(3600).max(43_200);

@@ -5,9 +5,10 @@ import { InstanceProfileOperations } from './profiles.operations.js';
 import { InstanceProfilesStore } from './profiles.store.js';
 import { RoleOperations } from './roles.operations.js';
 import { RolesStore } from './roles.store.js';
+import { ServiceLinkedRoleOperations } from './service-linked.operations.js';
 import { TrustPolicies } from './trust.js';
 
-const providers = [RolesStore, TrustPolicies, RoleOperations, InstanceProfilesStore, InstanceProfileOperations];
+const providers = [RolesStore, TrustPolicies, RoleOperations, InstanceProfilesStore, InstanceProfileOperations, ServiceLinkedRoleOperations];
 
 @Module({ imports: [IdentitiesModule], providers, exports: providers })
 export class RolesModule {}

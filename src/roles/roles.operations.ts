@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 
+import { ApiError } from '../domain/errors.js';
 import { ENTITY_ID_BYTES, entityId } from '../domain/ids.js';
 import { BoundaryPolicies, shownBoundary, unbounded } from '../identities/boundaries.js';
 import { nameKey } from '../identities/identities.store.js';
@@ -14,6 +15,8 @@ import { TrustPolicies } from './trust.js';
 
 /** MaxSessionDuration of a role that does not say, in seconds (IAM API: CreateRole). */
 const DEFAULT_MAX_SESSION = 3600;
+/** Where the roles of services are; nobody makes one there by himself (IAM User Guide: service-linked roles). */
+const SERVICE_LINKED_PATH = '/aws-service-role/';
 
 /** Use cases of roles. */
 @Injectable()
@@ -28,6 +31,9 @@ export class RoleOperations {
   readonly operations = implement(roleContracts, {
     CreateRole: async (input, ctx) => {
       const { account } = ctx.caller;
+      if (input.Path?.startsWith(SERVICE_LINKED_PATH) === true) {
+        throw new ApiError('InvalidInput', `Roles cannot be created under the path ${SERVICE_LINKED_PATH}, which is kept for service-linked roles.`);
+      }
       const boundary = input.PermissionsBoundary === undefined ? unbounded : await this.boundaries.boundary(ctx.tx, input.PermissionsBoundary, account);
       const trust = await this.trust.toStore(ctx.tx, input.AssumeRolePolicyDocument, account);
       const row: RoleRow = {
@@ -52,7 +58,7 @@ export class RoleOperations {
       ctx.read(async (tx) => {
         const row = await this.store.roleByName(tx, ctx.caller.account, input.RoleName);
         const [policy] = await this.trust.toShow(tx, [row]);
-        return { Role: { ...listed(row, policy), ...shownBoundary(row), ...tagsOf(row), RoleLastUsed: this.#lastUse(row) } };
+        return { Role: { ...listed(row, policy), ...shownBoundary(row), ...tagsOf(row), RoleLastUsed: this.store.lastUse(row) } };
       }),
     ListRoles: async (input, ctx) => {
       const request = pageRequest(input, 1);
@@ -116,12 +122,6 @@ export class RoleOperations {
     const changed = { description: input.Description ?? row.description, maxSessionDuration: input.MaxSessionDuration ?? row.maxSessionDuration };
     await this.store.update(ctx.tx, row, changed);
     return { ...row, ...changed };
-  }
-
-  #lastUse(row: RoleRow): { LastUsedDate?: Date; Region?: string } {
-    const pending = this.store.uses.pending(row.roleId);
-    if (pending !== undefined) return { LastUsedDate: pending.at, Region: pending.region };
-    return row.lastUsedAt === null ? {} : { LastUsedDate: row.lastUsedAt, Region: row.lastUsedRegion ?? 'N/A' };
   }
 }
 

@@ -5,15 +5,15 @@ import { ApiError } from '../domain/errors.js';
 import { noBoundary, type Boundary } from '../identities/boundaries.js';
 import { boundaryHolders, boundaryUses, type Bounded } from '../identities/boundaries.store.js';
 import { nameKey } from '../identities/identities.store.js';
-import { requireRoom } from '../identities/quota.js';
-import { Database, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
+import { quotas, requireRoom } from '../identities/quota.js';
+import { Database, holdRow, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
 import { Memory, type Remembered } from '../kernel/memory.js';
 import { pageOf, type Page, type PageRequest } from '../kernel/page.js';
 import { Stamps } from '../kernel/stamps.js';
 import { RoleRow } from './roles.entities.js';
 
 /** IAM quota: roles of an account. */
-const QUOTA = { table: 'role', name: 'RolesPerAccount', max: 1_000 } as const;
+const QUOTA = { table: 'role', name: 'RolesPerAccount', max: quotas.roles } as const;
 const BOUNDED: Bounded = { table: 'role', id: 'role_id' };
 
 /** When and where a role's credentials were last used. */
@@ -78,8 +78,8 @@ export class RolesStore {
 
   /** The same, held against other changes until the transaction ends. */
   async lockRoleByName(tx: Tx, accountId: string, name: string): Promise<RoleRow> {
-    await tx.query('SELECT 1 FROM role WHERE account_id = $1 AND name_key = $2 FOR UPDATE', [accountId, nameKey(name)]);
-    return this.roleByName(tx, accountId, name);
+    const roleId = await holdRow(tx, { table: 'role', key: 'role_id' }, { account_id: accountId, name_key: nameKey(name) });
+    return required(roleId === undefined ? null : await tx.findOneByOrFail(RoleRow, { roleId }), name);
   }
 
   /** The role of an account with this name. */
@@ -104,6 +104,18 @@ export class RolesStore {
     if (request.after !== undefined) query.andWhere('r.nameKey > :after', { after: request.after[0] });
     const rows = await query.orderBy('r.nameKey').limit(request.items + 1).getMany();
     return pageOf(rows, { ...request, items: Math.min(request.items, fitting(rows)) }, (row) => [row.nameKey]);
+  }
+
+  /** How many roles an account has. */
+  async count(tx: ReadTx, accountId: string): Promise<number> {
+    return tx.countBy(RoleRow, { accountId });
+  }
+
+  /** When and where a role was last used, as far as this node knows; empty where it never was (IAM API: RoleLastUsed). */
+  lastUse(row: RoleRow): { LastUsedDate?: Date; Region?: string } {
+    const pending = this.uses.pending(row.roleId);
+    if (pending !== undefined) return { LastUsedDate: pending.at, Region: pending.region };
+    return row.lastUsedAt === null ? {} : { LastUsedDate: row.lastUsedAt, Region: row.lastUsedRegion ?? 'N/A' };
   }
 
   /** How many roles of an account have each of some policies as their boundary; without ARNs, each that any of them has. */

@@ -9,6 +9,7 @@ import { UNREADABLE } from '../domain/policy/unreadable.js';
 import { providerInArn } from '../domain/providers.js';
 import { IdentitiesStore } from '../identities/identities.store.js';
 import { arnOf, IdentityProvidersStore } from '../identities/providers.store.js';
+import { quotas } from '../identities/quota.js';
 import type { ReadTx } from '../kernel/database.js';
 import { LOG } from '../kernel/kernel.js';
 import type { Log } from '../kernel/log.js';
@@ -16,7 +17,7 @@ import type { RoleRow } from './roles.entities.js';
 import { roleArn, RolesStore } from './roles.store.js';
 
 /** IAM quota: the size of a trust policy without white space, in characters. */
-const TRUST_POLICY_MAX = 2048;
+const TRUST_POLICY_MAX = quotas.trustPolicySize;
 /** White space does not count, but it is kept: a document may be written this many times as long as the quota. */
 const WRITTEN_MAX = 4;
 /** Identity providers that exist without being created (IAM User Guide: Principal element). */

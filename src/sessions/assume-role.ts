@@ -17,7 +17,7 @@ import type { RoleRow } from '../roles/roles.entities.js';
 import { RolesStore } from '../roles/roles.store.js';
 import { TrustPolicies } from '../roles/trust.js';
 import { Issuer } from './issuer.js';
-import { checkedMfa } from './mfa.js';
+import { SessionMfa } from './mfa.js';
 import type { stsContracts } from './sts.contract.js';
 
 type Input = z.output<typeof stsContracts.AssumeRole.input>;
@@ -33,6 +33,8 @@ interface Asked {
   readonly account: string;
   readonly tags: SessionTags;
   readonly sourceIdentity: string | undefined;
+  /** The code of a device came with the call, and was right. */
+  readonly hasMfa: boolean;
 }
 
 /** Starts sessions as roles (AWS STS API Reference: AssumeRole). */
@@ -44,6 +46,7 @@ export class RoleAssumption {
     private readonly authorizer: Authorizer,
     private readonly sessionPolicies: SessionPolicies,
     private readonly issuer: Issuer,
+    private readonly mfa: SessionMfa,
   ) {}
 
   /** Carries out AssumeRole; see its contract for what is refused. */
@@ -54,11 +57,11 @@ export class RoleAssumption {
     if ((input.ProvidedContexts?.length ?? 0) > 0) throw new ApiError('InvalidContextAssertion', 'The context assertion cannot be verified: no context provider is known.');
     const tags = sessionTags({ tags: input.Tags ?? [], transitiveTagKeys: input.TransitiveTagKeys ?? [] }, caller.session);
     const packed = passedPolicies(input, tags.tags);
-    checkedMfa(input);
     const sourceIdentity = this.#sourceIdentity(input, ctx);
     const role = await this.roles.findRoleByArn(input.RoleArn);
     this.#note(ctx, { input, sourceIdentity });
-    await this.#requireTrust(ctx, { input, role, account, tags, sourceIdentity });
+    const hasMfa = (await this.mfa.spent(input, ctx)) !== undefined;
+    await this.#requireTrust(ctx, { input, role, account, tags, sourceIdentity, hasMfa });
     if (role === undefined) throw new Error('a role that does not exist was allowed');
     await this.sessionPolicies.requireManaged(packed.policies?.arns ?? [], account);
     const issued = this.issuer.issue(ctx, {
@@ -103,7 +106,7 @@ export class RoleAssumption {
   }
 
   async #requireTrust(ctx: IssueCtx, asked: Asked): Promise<void> {
-    const { input, role, account, tags, sourceIdentity } = asked;
+    const { input, role, account, tags, sourceIdentity, hasMfa } = asked;
     const actions = assumeActions({ tags: tags.tags.length > 0, sourceIdentity: sourceIdentity !== undefined, contexts: false });
     for (const action of ['sts:AssumeRole', ...actions]) {
       await this.authorizer.require(ctx, {
@@ -114,6 +117,8 @@ export class RoleAssumption {
         requestTags: input.Tags ?? [],
         trust: role === undefined ? NOBODY : this.trust.inForce(role),
         exists: role !== undefined,
+        // The code counts for this one decision; the session of the role knows nothing of it.
+        mfaAge: hasMfa ? 0 : undefined,
         context: {
           'sts:ExternalId': input.ExternalId,
           'sts:RoleSessionName': input.RoleSessionName,

@@ -88,6 +88,11 @@ export class IssuedAnswers {
     return { output, issuedAt: new Date(row.expiresAt.getTime() - KEPT_MS) };
   }
 
+  /** Names a request: the same caller, key and parameters. */
+  claimOf(call: Repeatable): Buffer {
+    return hash('sha256', Buffer.concat([keyOf(call), inputOf(call)]), 'buffer');
+  }
+
   /** The row of an answer, to be committed with it. */
   keep(call: Repeatable, answer: object): Append {
     const key = keyOf(call);

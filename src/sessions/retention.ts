@@ -5,6 +5,7 @@ import { Database, type Tx } from '../kernel/database.js';
 import { Clock } from '../kernel/effects.js';
 import { CONFIG, LOG } from '../kernel/kernel.js';
 import type { Log } from '../kernel/log.js';
+import { MfaThrottleStore } from '../mfa/throttle.store.js';
 import { SessionsStore } from './sessions.store.js';
 
 /** How often a node looks for what may go, in milliseconds. */
@@ -16,7 +17,7 @@ const DAY_MS = 86_400_000;
 /** Of the advisory lock that the node holds which removes. */
 const LOCK = 7_801_349_003;
 
-/** Removes sessions that expired long ago, with their revocations, and answers that may not be asked for again. Audit events stay. */
+/** Removes sessions that expired long ago, with their revocations, answers that may not be asked for again, and failures that do not count any more. Audit events stay. */
 @Injectable()
 export class Retention {
   #timer: NodeJS.Timeout | undefined;
@@ -26,6 +27,7 @@ export class Retention {
   constructor(
     private readonly database: Database,
     private readonly sessions: SessionsStore,
+    private readonly throttle: MfaThrottleStore,
     private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: Config,
     @Inject(LOG) private readonly log: Log,
@@ -61,7 +63,8 @@ export class Retention {
     const now = this.clock.now();
     // The first session of a chain is kept while the chain may live: it is what the chain is ended by.
     const keptMs = Math.max(this.config.sessionRetentionDays * DAY_MS, this.config.chainMaxSeconds * 1000);
-    return this.sessions.removeOver(tx, { now, keptSince: new Date(now.getTime() - keptMs), most: BATCH });
+    const removed = await this.sessions.removeOver(tx, { now, keptSince: new Date(now.getTime() - keptMs), most: BATCH });
+    return [...removed, await this.throttle.removeOver(tx, { now, most: BATCH })];
   }
 
   async #look(): Promise<void> {

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 
 import { IdentitiesModule } from '../identities/identities.module.js';
+import { MfaModule } from '../mfa/mfa.module.js';
 import { PoliciesModule } from '../policies/policies.module.js';
 import { RolesModule } from '../roles/roles.module.js';
 import { RoleAssumption } from './assume-role.js';
@@ -11,6 +12,7 @@ import { IssuedAnswersStore } from './issued-answers.store.js';
 import { IssuerKeys } from './issuer-keys.js';
 import { Issuer } from './issuer.js';
 import { IssuersStore } from './issuers.store.js';
+import { SessionMfa } from './mfa.js';
 import { Retention } from './retention.js';
 import { Revocations } from './revocations.js';
 import { RevocationsStore } from './revocations.store.js';
@@ -22,8 +24,8 @@ import { StsOperations } from './sts.operations.js';
 import { WebIdentityOperations } from './web-identity.operations.js';
 
 const stores = [SessionsStore, RevocationsStore, IssuedAnswersStore, IssuersStore];
-const providers = [...stores, Revocations, Issuer, Authenticator, Stamping, Retention, IssuedAnswers, RoleAssumption, RootAssumption, ScopingDown, StsOperations, SessionOperations, IssuerKeys, WebIdentityOperations];
-const imports = [IdentitiesModule, RolesModule, PoliciesModule];
+const providers = [...stores, Revocations, Issuer, Authenticator, Stamping, Retention, IssuedAnswers, RoleAssumption, RootAssumption, ScopingDown, SessionMfa, StsOperations, SessionOperations, IssuerKeys, WebIdentityOperations];
+const imports = [IdentitiesModule, RolesModule, PoliciesModule, MfaModule];
 
 @Module({ imports, providers, exports: [...imports, ...providers] })
 export class SessionsModule {}

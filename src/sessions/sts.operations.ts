@@ -12,7 +12,7 @@ import { SessionPolicies } from '../policies/session-policies.js';
 import { RoleAssumption } from './assume-role.js';
 import { RootAssumption } from './assume-root.js';
 import { Issuer, type Actor } from './issuer.js';
-import { checkedMfa } from './mfa.js';
+import { SessionMfa } from './mfa.js';
 import { ScopingDown } from './scoping.js';
 import { SessionsStore } from './sessions.store.js';
 import { stsContracts } from './sts.contract.js';
@@ -30,16 +30,17 @@ export class StsOperations {
     private readonly roleAssumption: RoleAssumption,
     private readonly rootAssumption: RootAssumption,
     private readonly scoping: ScopingDown,
+    private readonly mfa: SessionMfa,
   ) {}
 
   readonly operations = implement(stsContracts, {
     GetCallerIdentity: (_, ctx) =>
       Promise.resolve({ UserId: callerUserId(ctx.caller), Account: ctx.caller.account, Arn: callerArn(ctx.caller) }),
     AssumeRole: (input, ctx) => this.roleAssumption.assume(input, ctx),
-    GetSessionToken: (input, ctx) => {
+    GetSessionToken: async (input, ctx) => {
       const actor = longTerm(ctx.caller);
-      const mfaAt = checkedMfa(input);
-      const issued = this.issuer.issue(ctx, {
+      const mfaAt = await this.mfa.spent(input, ctx);
+      return this.issuer.issue(ctx, {
         actor,
         facts: { origin: 'GetSessionToken', tags: [], transitiveTagKeys: [], scopedDown: [], ...(mfaAt !== undefined && { mfaAt }) },
         granted: userSessionDuration(input.DurationSeconds, actor.kind === 'root'),
@@ -48,7 +49,6 @@ export class StsOperations {
         minimumTokenSize: input.MinimumSessionTokenSize,
         operation: 'GetSessionToken',
       });
-      return Promise.resolve(issued);
     },
     GetFederationToken: async (input, ctx) => {
       const { account } = ctx.caller;

@@ -21,11 +21,22 @@ const oneOf = (...values: string[]): Violation => ['none', `satisfy enum value s
 const TAG_KEY = 'satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+, Member must not be null]';
 const CLIENT_ID = 'satisfy constraint: [Member must have length less than or equal to 255, Member must have length greater than or equal to 1, Member must not be null]';
 const THUMBPRINT = 'satisfy constraint: [Member must have length less than or equal to 40, Member must have length greater than or equal to 40, Member must not be null]';
+const password: Violation[] = [shorter('', 1), longer(128), pattern('\u20ac', '[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+')];
 const uuid = pattern('no-uuid', '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}');
 const arn: Violation[] = [shorter('x'.repeat(19), 20), longer(2048), pattern(`arn:aws:iam::1:role/\u0001`, ARN)];
 
+/** Digits of other scripts and blanks are no digits: they are refused, not read kindly. */
+const sixDigits = (shown: string): Violation[] => [shorter('12345', 6), ['1234567', 'have length less than or equal to 6'], ...['12345x', '１２３４５６', ' 12345', '12345\n', '12\t456', '٣٤٥٦٧٨'].map((value) => pattern(value, shown))];
+
 /** Violations by member, or by operation and member where an operation has bounds of its own. */
 const violations: Readonly<Record<string, readonly Violation[]>> = {
+  AWSServiceName: [shorter('', 1), longer(128), pattern('a b', '[\\w+=,.@-]+')],
+  AccountAlias: [shorter('ab', 3), longer(63), pattern('A-b', '^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$'), pattern('a--b', '^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$'), pattern('-ab', '^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$'), pattern('ab-', '^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$')],
+  CustomSuffix: [shorter('', 1), longer(64), pattern('a b', '[\\w+=,.@-]+')],
+  DeletionTaskId: [shorter('', 1), longer(1000)],
+  Filter: [[['User', 'none'], 'satisfy constraint: [Member must satisfy enum value set: [User, Role, Group, LocalManagedPolicy, AWSManagedPolicy]]'], more(100, 'User')],
+  GlobalEndpointTokenVersion: [oneOf('v1Token', 'v2Token')],
+  'ListServiceSpecificCredentials ServiceName': [longer(256)],
   AccessKeyId: [shorter('AKIA', 16), longer(128), pattern('AKIA-AKIA-AKIA-AKIA', '[\\w]*')],
   ActionNames: [[[], 'have length greater than or equal to 1'], more(100, 'iam:GetUser')],
   CallerArn: [shorter('', 1), longer(2048)],
@@ -49,6 +60,12 @@ const violations: Readonly<Record<string, readonly Violation[]>> = {
   ExternalId: [shorter('x', 2), longer(1224), pattern('a b', '[\\w+=,.@:\\/-]*')],
   GroupName: [shorter('', 1), longer(128)],
   Marker: [shorter('', 1), longer(320)],
+  MaxPasswordAge: [below(1), above(1095)],
+  MinimumPasswordLength: [below(6), above(128)],
+  NewPassword: password,
+  OldPassword: password,
+  Password: password,
+  PasswordReusePrevention: [below(1), above(24)],
   MaxItems: [below(1), above(1000)],
   MaxSessionDuration: [below(3600), above(43_200)],
   NewGroupName: [shorter('', 1), longer(128)],
@@ -102,7 +119,11 @@ const violations: Readonly<Record<string, readonly Violation[]>> = {
   SourceIdentity: [shorter('x', 2), longer(64), pattern('a b', '[\\w+=,.@-]*')],
   SubjectMode: [oneOf('AWSIdentity', 'OriginIdentity')],
   TargetPrincipal: [shorter('12345678901', 12), longer(2048)],
-  TokenCode: [shorter('12345', 6), ['1234567', 'have length less than or equal to 6'], pattern('12345x', '[\\d]*')],
+  TokenCode: sixDigits('[\\d]*'),
+  AssignmentStatus: [oneOf('Assigned', 'Unassigned', 'Any')],
+  AuthenticationCode1: sixDigits('[\\d]+'),
+  AuthenticationCode2: sixDigits('[\\d]+'),
+  VirtualMFADeviceName: [shorter('', 1), longer(226)],
   TokenSha256: [pattern('A'.repeat(64), '[0-9a-f]{64}'), pattern('abc', '[0-9a-f]{64}')],
   TradeInToken: [shorter('', 1)],
   TransitiveTagKeys: [more(50, 'k')],
@@ -123,12 +144,19 @@ const unworded: Readonly<Record<string, unknown>> = { StartTime: 'yesterday', En
 const unwordedElsewhere: Readonly<Record<string, string>> = { IssuedBefore: 'RevokeSessions' };
 
 /** Members that are true or false: on the AWS face, whatever else is no value at all. */
-const flags = [['CreatePolicyVersion', 'SetAsDefault'], ['ListPolicies', 'OnlyAttached']] as const;
+const flags = [['CreatePolicyVersion', 'SetAsDefault'], ['ListPolicies', 'OnlyAttached'], ['ListServiceSpecificCredentials', 'AllUsers'], ['UpdateLoginProfile', 'PasswordResetRequired'], ...['RequireSymbols', 'RequireNumbers', 'RequireUppercaseCharacters', 'RequireLowercaseCharacters', 'AllowUsersToChangePassword', 'HardExpiry'].map((flag) => ['UpdateAccountPasswordPolicy', flag] as const)] as const;
 
 const valid: Readonly<Record<string, unknown>> = {
+  AWSServiceName: 'x.amazonaws.com',
+  AccountAlias: 'name',
+  DeletionTaskId: 'task/name',
+  GlobalEndpointTokenVersion: 'v2Token',
   AccessKeyId: 'AKIAUNKNOWNUNKNOWN22',
   AccountName: 'name',
   ClientID: 'name',
+  NewPassword: 'New-password-1',
+  OldPassword: 'Old-password-1',
+  Password: 'Password-1',
   OpenIDConnectProviderArn: 'arn:aws:iam::123456789012:oidc-provider/idp.example',
   SAMLMetadataDocument: metadata(),
   SAMLProviderArn: 'arn:aws:iam::123456789012:saml-provider/name',
@@ -160,6 +188,10 @@ const valid: Readonly<Record<string, unknown>> = {
   TargetPrincipal: '123456789012',
   TaskPolicyArn: { arn: 'arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials' },
   TradeInToken: 'token',
+  AuthenticationCode1: '123456',
+  AuthenticationCode2: '234567',
+  SerialNumber: 'arn:aws:iam::123456789012:mfa/name',
+  VirtualMFADeviceName: 'name',
   UserName: 'name',
   VersionId: 'v1',
 };
@@ -276,6 +308,9 @@ describe('an input that violates constraints', () => {
     ['PutGroupPolicy', 'PolicyDocument', ['\u20ac'], ascii],
     ['CreateInstanceProfile', 'InstanceProfileName', ['a b', 'a/b'], charset],
     ['CreateInstanceProfile', 'Path', ['a'], path],
+    ['CreateVirtualMFADevice', 'VirtualMFADeviceName', ['a b', 'a/b'], charset],
+    ['CreateVirtualMFADevice', 'Path', ['a'], path],
+    ['EnableMFADevice', 'UserName', ['a b', 'aws root user', 'AWS ROOT USER '], charset],
     ['CreatePolicy', 'PolicyName', ['a b', 'a/b'], charset],
     ['CreatePolicy', 'Path', ['a', '/a', '/a!/', '//', '/a//b/'], path],
     ['ListPolicies', 'PathPrefix', ['a'], prefix],

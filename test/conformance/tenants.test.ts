@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { AssumeRoleCommand, GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 
 import { TestApp, type Keys } from '../support/app.js';
+import { Authenticator } from '../support/authenticator.js';
 import { call, decisionIn, effectOf, facesOf, operationOf, registry, type Called, type Face, type Input } from '../support/calls.js';
 import { oidcInputs, samlInputs } from '../support/federation-scenarios.js';
 import { metadata } from '../support/identity-providers.js';
@@ -33,6 +34,9 @@ interface Target {
   readonly oidcArn: string;
   readonly samlName: string;
   readonly samlArn: string;
+  readonly alias: string;
+  readonly deviceName: string;
+  readonly serialNumber: string;
   readonly accessKeyId: string;
   readonly sessionKeyId: string;
   readonly sessionId: string;
@@ -41,6 +45,7 @@ interface Target {
   readonly encodedMessage: string;
 }
 
+const PASSWORD = 'Password-of-the-victim-1';
 const AUDIT_TASK = { arn: 'arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials' };
 const everything = allows(['iam:*', 'sts:*', 'stint:*']);
 const trustsEc2 = JSON.stringify(trusts({ Service: 'ec2.amazonaws.com' }));
@@ -62,10 +67,30 @@ const version = with_(policy, { VersionId: 'v1' });
 const attachment = (owner: (at: Target) => Input): ((at: Target) => Input)[] => [(at) => ({ ...owner(at), ...policy(at) }), with_(owner, { PolicyArn: 'arn:aws:iam::aws:policy/AdministratorAccess' })];
 const oidc = (at: Target): Input => ({ OpenIDConnectProviderArn: at.oidcArn });
 const saml = (at: Target): Input => ({ SAMLProviderArn: at.samlArn });
+const mfaDevice = (at: Target): Input => ({ SerialNumber: at.serialNumber });
+const codes = { AuthenticationCode1: '123456', AuthenticationCode2: '234567' };
 const document = { PolicyDocument: JSON.stringify(everything) };
+
+let aliases = 0;
 
 /** How each operation is aimed at another account; an operation may be aimed at it in several ways. */
 const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
+  // That an alias is taken is no secret, so each has one of his own.
+  CreateAccountAlias: [() => ({ AccountAlias: `mine-${String((aliases += 1))}` })],
+  DeleteAccountAlias: [(at) => ({ AccountAlias: at.alias })],
+  ListAccountAliases: [() => ({})],
+  GetAccountSummary: [() => ({})],
+  GetAccountAuthorizationDetails: [() => ({})],
+  GenerateCredentialReport: [() => ({})],
+  GetCredentialReport: [() => ({})],
+  SetSecurityTokenServicePreferences: [() => ({ GlobalEndpointTokenVersion: 'v2Token' })],
+  CreateServiceLinkedRole: [() => ({ AWSServiceName: 'x.amazonaws.com' })],
+  DeleteServiceLinkedRole: [role],
+  GetServiceLinkedRoleDeletionStatus: [(at) => ({ DeletionTaskId: `task/${at.roleName}` })],
+  ListSSHPublicKeys: [user],
+  ListSigningCertificates: [user],
+  ListServiceSpecificCredentials: [user],
+  ListServerCertificates: [() => ({})],
   AddRoleToInstanceProfile: [(at) => ({ ...profile(at), ...role(at) })],
   CreateInstanceProfile: [profile],
   DeleteInstanceProfile: [profile],
@@ -78,10 +103,30 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
   UntagInstanceProfile: [with_(profile, { TagKeys: ['victim'] })],
   ...Object.fromEntries(Object.entries(oidcInputs).map(([operation, more]) => [operation, [with_(oidc, more)]])),
   ...Object.fromEntries(Object.entries(samlInputs).map(([operation, more]) => [operation, [with_(saml, more)]])),
+  CreateVirtualMFADevice: [(at) => ({ VirtualMFADeviceName: at.deviceName })],
+  DeactivateMFADevice: [(at) => ({ ...mfaDevice(at), ...user(at) })],
+  DeleteVirtualMFADevice: [mfaDevice],
+  EnableMFADevice: [(at) => ({ ...mfaDevice(at), ...user(at), ...codes }), with_(mfaDevice, { UserName: 'AWS ROOT USER', ...codes })],
+  GetMFADevice: [mfaDevice, (at) => ({ ...mfaDevice(at), ...user(at) })],
+  ListMFADeviceTags: [mfaDevice],
+  ListMFADevices: [user],
+  ListVirtualMFADevices: [() => ({}), () => ({ AssignmentStatus: 'Assigned' })],
+  ResyncMFADevice: [(at) => ({ ...mfaDevice(at), ...user(at), ...codes })],
+  TagMFADevice: [with_(mfaDevice, mine)],
+  UnlockMFADevice: [mfaDevice],
+  UntagMFADevice: [with_(mfaDevice, { TagKeys: ['victim'] })],
   CreateOpenIDConnectProvider: [(at) => ({ Url: at.oidcUrl })],
   CreateSAMLProvider: [(at) => ({ Name: at.samlName, SAMLMetadataDocument: metadata() })],
   ListOpenIDConnectProviders: [() => ({})],
   ListSAMLProviders: [() => ({})],
+  ChangePassword: [() => ({ OldPassword: PASSWORD, NewPassword: PASSWORD })],
+  CreateLoginProfile: [with_(user, { Password: PASSWORD })],
+  DeleteAccountPasswordPolicy: [() => ({})],
+  DeleteLoginProfile: [user],
+  GetAccountPasswordPolicy: [() => ({})],
+  GetLoginProfile: [user],
+  UpdateAccountPasswordPolicy: [() => ({ MinimumPasswordLength: 7 })],
+  UpdateLoginProfile: [with_(user, { Password: PASSWORD }), with_(user, { PasswordResetRequired: true })],
   AttachRolePolicy: attachment(role),
   AttachUserPolicy: attachment(user),
   AssumeRoot: [(at) => ({ TargetPrincipal: at.account, TaskPolicyArn: AUDIT_TASK })],
@@ -92,13 +137,13 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
   GetOutboundWebIdentityFederationInfo: [() => ({})],
   GetScopedCredentials: [() => ({ DurationSeconds: 900 })],
   GetSession: [(at) => ({ SessionId: at.sessionId })],
-  GetSessionToken: [() => ({})],
+  GetSessionToken: [() => ({}), with_(mfaDevice, { TokenCode: '123456' })],
   GetWebIdentityToken: [() => ({ Audience: ['a'], SigningAlgorithm: 'ES384' })],
   ListSessions: [() => ({}), (at) => ({ RootSessionId: at.sessionId })],
   RevokeSession: [(at) => ({ SessionId: at.sessionId })],
   RevokeSessions: [(at) => ({ RoleArn: at.roleArn }), (at) => ({ PrincipalArn: at.userArn }), (at) => ({ RootSessionId: at.sessionId })],
   WhoIs: [(at) => ({ AccessKeyId: at.sessionKeyId }), (at) => ({ AccessKeyId: at.accessKeyId }), (at) => ({ TokenSha256: at.tokenSha256 })],
-  AssumeRole: [(at) => ({ RoleArn: at.roleArn, RoleSessionName: 'stranger' })],
+  AssumeRole: [(at) => ({ RoleArn: at.roleArn, RoleSessionName: 'stranger' }), (at) => ({ RoleArn: at.roleArn, RoleSessionName: 'stranger', ...mfaDevice(at), TokenCode: '123456' })],
   CreateAccessKey: [user],
   CreateAccount: [(at) => ({ AccountName: 'mine', AccountId: at.account })],
   CreatePolicy: [(at) => ({ PolicyName: at.policyName, ...document })],
@@ -179,19 +224,27 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
 };
 
 /** Operations that make something of their own account, and so succeed whatever the name. */
-const making = ['CreateGroup', 'CreateInstanceProfile', 'CreateOpenIDConnectProvider', 'CreatePolicy', 'CreateSAMLProvider', 'CreateRole', 'CreateUser'];
+const making = ['CreateAccountAlias', 'CreateGroup', 'CreateInstanceProfile', 'CreateOpenIDConnectProvider', 'CreatePolicy', 'CreateSAMLProvider', 'CreateRole', 'CreateUser', 'CreateVirtualMFADevice'];
 /** Operations that answer about the caller's own account. */
-const own = ['GetContextKeysForCustomPolicy', 'GetCallerIdentity', 'ListAuditEvents', 'ListGroups', 'ListInstanceProfiles', 'ListOpenIDConnectProviders', 'ListPolicies', 'ListRoles', 'ListSAMLProviders', 'ListSessions', 'ListUsers'];
+const own = ['GetAccountAuthorizationDetails', 'GetAccountSummary', 'ListAccountAliases', 'ListServerCertificates', 'GetContextKeysForCustomPolicy', 'GetCallerIdentity', 'ListAuditEvents', 'ListGroups', 'ListInstanceProfiles', 'ListOpenIDConnectProviders', 'ListPolicies', 'ListRoles', 'ListSAMLProviders', 'ListSessions', 'ListUsers', 'ListVirtualMFADevices'];
 /** Operations on the caller himself or his account: there is no name by which to aim at anybody else. */
 const nameless = [
+  'CreateServiceLinkedRole',
+  'GenerateCredentialReport',
+  'GetCredentialReport',
+  'SetSecurityTokenServicePreferences',
+  'ChangePassword',
+  'DeleteAccountPasswordPolicy',
   'DisableOutboundWebIdentityFederation',
   'EnableOutboundWebIdentityFederation',
+  'GetAccountPasswordPolicy',
   'GetDelegatedAccessToken',
   'GetFederationToken',
   'GetOutboundWebIdentityFederationInfo',
   'GetScopedCredentials',
   'GetSessionToken',
   'GetWebIdentityToken',
+  'UpdateAccountPasswordPolicy',
 ];
 
 /** First what a stranger sees of his own account, while it is still bare; last what leaves something there. */
@@ -214,6 +267,9 @@ const ghost: Target = {
   oidcArn: 'arn:aws:iam::000000000001:oidc-provider/ghost.example/tenant',
   samlName: 'ghost-corp',
   samlArn: 'arn:aws:iam::000000000001:saml-provider/ghost-corp',
+  alias: 'ghost-alias',
+  deviceName: 'ghost-phone',
+  serialNumber: 'arn:aws:iam::000000000001:mfa/ghost-phone',
   accessKeyId: 'AKIAGHOSTGHOSTGHOST2',
   sessionKeyId: 'ASIAGHOSTGHOSTGHOST2',
   sessionId: '00000000-0000-4000-8000-000000000002',
@@ -254,12 +310,18 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
       await call(app, 'query', { operation, keys: world.root, input: { GroupName: 'victim-group', ...input } });
     }
     await call(app, 'query', { operation: 'PutUserPermissionsBoundary', keys: world.root, input: { UserName: alice.name, PermissionsBoundary: policyArn } });
+    await call(app, 'query', { operation: 'CreateLoginProfile', keys: world.root, input: { UserName: alice.name, Password: PASSWORD } });
+    await call(app, 'query', { operation: 'UpdateAccountPasswordPolicy', keys: world.root, input: { PasswordReusePrevention: 3 } });
     await call(app, 'query', { operation: 'CreateInstanceProfile', keys: world.root, input: { InstanceProfileName: 'victim-profile', Path: '/victim/', Tags: [{ Key: 'victim', Value: 'secret-of-the-victim' }] } });
     await call(app, 'query', { operation: 'AddRoleToInstanceProfile', keys: world.root, input: { InstanceProfileName: 'victim-profile', RoleName: 'victim-deploy' } });
     const tags = [{ Key: 'victim', Value: 'secret-of-the-victim' }];
     const [oidcUrl, samlName] = ['https://victim.example/tenant', 'victim-corp'];
     await call(app, 'query', { operation: 'CreateOpenIDConnectProvider', keys: world.root, input: { Url: oidcUrl, ClientIDList: ['secret-of-the-victim'], Tags: tags } });
     await call(app, 'query', { operation: 'CreateSAMLProvider', keys: world.root, input: { Name: samlName, SAMLMetadataDocument: metadata({ entityId: 'secret-of-the-victim' }), Tags: tags } });
+    await call(app, 'query', { operation: 'CreateAccountAlias', keys: world.root, input: { AccountAlias: 'victim-alias' } });
+    await call(app, 'query', { operation: 'GenerateCredentialReport', keys: world.root, input: {} });
+    const phone = await Authenticator.enabled(app, world.root, alice.name, 'victim-phone');
+    await call(app, 'query', { operation: 'TagMFADevice', keys: world.root, input: { SerialNumber: phone.serial, Tags: tags } });
     victim = { world, user: alice, role: deploy, session, policy: policyArn };
     target = {
       account: world.root.account,
@@ -275,6 +337,9 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
       oidcArn: `arn:aws:iam::${world.root.account}:oidc-provider/victim.example/tenant`,
       samlName,
       samlArn: `arn:aws:iam::${world.root.account}:saml-provider/victim-corp`,
+      alias: 'victim-alias',
+      deviceName: 'victim-phone',
+      serialNumber: phone.serial,
       accessKeyId: alice.accessKeyId,
       sessionKeyId: session.accessKeyId,
       sessionId: (await app.sql<{ session_id: string }>('SELECT session_id FROM session WHERE access_key_id = $1', [session.accessKeyId]))[0]?.session_id ?? '',
@@ -298,7 +363,7 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
   /** What nobody outside may learn; what the stranger named himself is no news to him. */
   function secrets(input: Input): string[] {
     const { world, user: alice, role: deploy, session } = victim;
-    const all = [world.root.account, 'victim-group', alice.name, alice.id, deploy.name, deploy.id, victim.policy, 'secret-of-the-victim', session.sessionToken!];
+    const all = [world.root.account, 'victim-group', 'victim-alias', alice.name, alice.id, deploy.name, deploy.id, victim.policy, 'secret-of-the-victim', session.sessionToken!];
     const keys = [world.root, alice, session].flatMap(({ accessKeyId, secretAccessKey }) => [accessKeyId, secretAccessKey]);
     return [...all, ...keys].filter((secret) => !JSON.stringify(input).includes(secret));
   }

@@ -1,5 +1,7 @@
+import { z } from 'zod';
+
 import { Operations } from '../../src/api/registry.js';
-import { camelCase } from '../../src/contract/operation.js';
+import { camelCase, shapeOf, unwrapped } from '../../src/contract/operation.js';
 import type { Implementation } from '../../src/kernel/handler.js';
 import { VERSIONS } from '../../src/api/registry.js';
 import type { Answer, AuditEvent, Keys, TestApp } from './app.js';
@@ -64,7 +66,7 @@ export async function call(app: TestApp, face: Face, asked: Call): Promise<Calle
   const operation = operationOf(app, asked.operation);
   const answer = face === 'query' ? await query(app, operation, asked) : await rest(app, operation, asked);
   const body = JSON.parse(answer.text) as Record<string, unknown>;
-  return face === 'query' ? readQuery(operation.name, answer, body) : readRest(answer, body);
+  return face === 'query' ? readQuery(operation, answer, body) : readRest(answer, body);
 }
 
 async function query(app: TestApp, { name, contract }: Implementation, { keys, input }: Call): Promise<Answer> {
@@ -108,10 +110,13 @@ function camelCased(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [camelCase(name), camelCased(member)]));
 }
 
-function readQuery(name: string, { status, text }: Answer, body: Record<string, unknown>): Called {
+function readQuery({ name, contract }: Implementation, { status, text }: Answer, body: Record<string, unknown>): Called {
   const { Code, Message } = (body['Error'] ?? {}) as { Code?: string; Message?: string };
   const response = (body[`${name}Response`] ?? {}) as Record<string, unknown>;
-  const output = status === 200 ? canonical(camelCased(response[`${name}Result`] ?? {})) : undefined;
+  const result = (response[`${name}Result`] ?? {}) as Record<string, unknown>;
+  // The keys of a map are data.
+  const maps = Object.fromEntries(Object.entries(shapeOf(contract.output)).flatMap(([member, schema]) => (unwrapped(schema) instanceof z.ZodRecord ? [[camelCase(member), result[member]]] : [])));
+  const output = status === 200 ? canonical({ ...(camelCased(result) as object), ...maps }) : undefined;
   return { status, code: Code, message: Message, output, text };
 }
 
@@ -179,7 +184,7 @@ export function expectRefused({ result, added, removed, events }: Effect<Called>
 export function withoutIds(text: string): string {
   const names = new Map<string, string>();
   const pattern = /\beyJ[\w-]+\.[\w-]+\.[\w-]+|(?<![\w-])[\w-]{43,}(?![+/=])|\b(AIDA|AIPA|AROA|AGPA|AKIA|ANPA|ASIA)[A-Z2-7]{16,17}\b|\b(?:OIDC|SAML|SKEY)[A-Z2-7]{20}\b|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|sha256:[0-9a-f]{64}|\\\\x[0-9a-f]+|\b\d{12}\b|\b[A-Za-z0-9+/]{40}\b|\b[A-Za-z0-9+/]{200,}={0,2}|http:\/\/127\.0\.0\.1:\d+/g;
-  return text.replace(pattern, (found, kind: string | undefined) => {
+  return text.replace(/"(base32StringSeed|qrCodePNG)":"[^"]+"/g, '"$1":"<secret>"').replace(pattern, (found, kind: string | undefined) => {
     const known = names.get(found) ?? `<${kind ?? 'id'}-${String(names.size + 1)}>`;
     names.set(found, known);
     return known;

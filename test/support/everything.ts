@@ -1,6 +1,10 @@
+import { CredentialReports } from '../../src/account/reports.js';
 import { call, decisionIn, operationOf, registry, type Called, type Decided, type Face, type Input } from './calls.js';
 import type { Keys, TestApp } from './app.js';
+import { FIRST, SECOND } from './password-scenarios.js';
+import { Authenticator } from './authenticator.js';
 import { metadata, privateKey } from './identity-providers.js';
+import { fromBase32 } from './totp.js';
 import { allows, trusts, World } from './world.js';
 
 /** What a tour through the whole API came across. */
@@ -12,7 +16,7 @@ export interface Tour {
 }
 
 /** Operations that never succeed, and say so. */
-const NEVER = ['GetDelegatedAccessToken'];
+const NEVER = ['CreateServiceLinkedRole', 'DeleteServiceLinkedRole', 'GetDelegatedAccessToken', 'GetServiceLinkedRoleDeletionStatus'];
 
 /** Reads the credentials in an answer. */
 function keysIn(output: unknown, member: string): Keys {
@@ -41,7 +45,8 @@ export async function everything(app: TestApp): Promise<Tour> {
       return answer;
     };
     const refused = async (): Promise<Decided> => decisionIn(await call(app, face, { operation: 'ListUsers', keys: stranger, input: {} }));
-    await tour(allowed, { face, caller, secrets, refused });
+    await tour(allowed, { app, face, caller, secrets, refused });
+    await wholeAccount(allowed, { face, settled: () => app.running.app.get(CredentialReports).settled() });
   }
   for (const { name } of registry(app)) if (!called.has(name) && !NEVER.includes(name)) throw new Error(`the tour leaves out ${name}`);
   return { secrets, called };
@@ -49,7 +54,7 @@ export async function everything(app: TestApp): Promise<Tour> {
 
 type Allowed = (operation: string, input: Input, keys?: Keys) => Promise<Called>;
 
-async function tour(allowed: Allowed, at: { face: Face; caller: Keys & { arn: string }; secrets: Map<string, string>; refused: () => Promise<Decided> }): Promise<void> {
+async function tour(allowed: Allowed, at: { app: TestApp; face: Face; caller: Keys & { arn: string }; secrets: Map<string, string>; refused: () => Promise<Decided> }): Promise<void> {
   const { face, caller, secrets } = at;
   const [UserName, RoleName, PolicyName] = [`user-${face}`, `role-${face}`, 'own'];
   const PolicyDocument = JSON.stringify(allows('*'));
@@ -81,6 +86,8 @@ async function tour(allowed: Allowed, at: { face: Face; caller: Keys & { arn: st
   await managedPolicies(allowed, { UserName, RoleName, PolicyName: `Managed-${face}` });
   await groupsAndBoundaries(allowed, { UserName, RoleName, GroupName: `group-${face}` });
   await identityProviders(allowed, { face, secrets });
+  await passwords(allowed, { face, caller, secrets, UserName });
+  await mfaDevices(allowed, { face, UserName, caller, secrets, app: at.app });
   await allowed('UpdateAccessKey', { UserName, AccessKeyId, Status: 'Inactive' });
   await allowed('DeleteAccessKey', { UserName, AccessKeyId });
   await allowed('DeleteUserPolicy', { UserName, PolicyName });
@@ -109,6 +116,19 @@ async function instanceProfiles(allowed: Allowed, { RoleName, InstanceProfileNam
   for (const operation of ['GetInstanceProfile', 'ListInstanceProfileTags']) await allowed(operation, { InstanceProfileName });
   await allowed('RemoveRoleFromInstanceProfile', { InstanceProfileName, RoleName });
   await allowed('DeleteInstanceProfile', { InstanceProfileName });
+}
+
+/** What is about the account as a whole, and what it has none of. */
+async function wholeAccount(allowed: Allowed, { face, settled }: { face: Face; settled: () => Promise<void> }): Promise<void> {
+  const AccountAlias = `alias-${face}`;
+  await allowed('CreateAccountAlias', { AccountAlias });
+  await allowed('SetSecurityTokenServicePreferences', { GlobalEndpointTokenVersion: 'v2Token' });
+  await allowed('GenerateCredentialReport', {});
+  await settled();
+  const seen = ['ListAccountAliases', 'GetAccountSummary', 'GetAccountAuthorizationDetails', 'GetCredentialReport'];
+  const absent = ['ListSSHPublicKeys', 'ListSigningCertificates', 'ListServiceSpecificCredentials', 'ListServerCertificates'];
+  for (const operation of [...seen, ...absent]) await allowed(operation, {});
+  await allowed('DeleteAccountAlias', { AccountAlias });
 }
 
 /** Sessions of every kind, what is seen of them, and their end. */
@@ -188,6 +208,52 @@ async function groupsAndBoundaries(allowed: Allowed, { UserName, RoleName, Group
   await allowed('UpdateUser', { UserName, NewPath: '/moved/' });
   await allowed('UpdateRole', { RoleName, MaxSessionDuration: 3600 });
   await allowed('UpdateRoleDescription', { RoleName, Description: 'Tours.' });
+}
+
+/** The password of a user, and that of the caller, which stays so that it can be looked at at rest. */
+async function passwords(allowed: Allowed, { face, caller, secrets, UserName }: { face: Face; caller: Keys; secrets: Map<string, string>; UserName: string }): Promise<void> {
+  const [Password, other] = [`${FIRST}-${face}`, `${SECOND}-${face}`];
+  for (const password of [Password, other]) secrets.set(password, `a password (${face})`);
+  await allowed('UpdateAccountPasswordPolicy', { MinimumPasswordLength: 10, PasswordReusePrevention: 1 });
+  await allowed('GetAccountPasswordPolicy', {});
+  for (const name of [UserName, 'caller']) await allowed('CreateLoginProfile', { UserName: name, Password });
+  await allowed('ChangePassword', { OldPassword: Password, NewPassword: other }, caller);
+  await allowed('UpdateLoginProfile', { UserName, Password: other });
+  await allowed('GetLoginProfile', { UserName });
+  await allowed('DeleteLoginProfile', { UserName });
+  if (face === 'query') await allowed('DeleteLoginProfile', { UserName: 'caller' });
+  await allowed('DeleteAccountPasswordPolicy', {});
+}
+
+/** What can be done with an MFA device, and what with its codes. */
+async function mfaDevices(allowed: Allowed, at: { app: TestApp; face: Face; UserName: string; caller: Keys; secrets: Map<string, string> }): Promise<void> {
+  const { app, face, UserName, secrets } = at;
+  const created = async (VirtualMFADeviceName: string): Promise<Authenticator> => {
+    const { output } = await allowed('CreateVirtualMFADevice', { VirtualMFADeviceName, Path: '/tour/', Tags: [{ Key: 'cost', Value: face }] });
+    const made = (output as { virtualMFADevice: { serialNumber: string; base32StringSeed: string; qrCodePNG: string } }).virtualMFADevice;
+    const seed = Buffer.from(made.base32StringSeed, 'base64').toString('ascii');
+    secrets.set(seed, `the seed of ${VirtualMFADeviceName}`).set(made.qrCodePNG, `the picture of ${VirtualMFADeviceName}`);
+    const device = new Authenticator(app, made.serialNumber, fromBase32(seed));
+    secrets.set(device.seed.toString('hex'), `the bytes of the seed of ${VirtualMFADeviceName}`).set(device.seed.toString('base64'), `the same (${face})`);
+    return device;
+  };
+  const device = await created(`phone-${face}`);
+  const SerialNumber = device.serial;
+  await allowed('EnableMFADevice', { UserName, SerialNumber, AuthenticationCode1: device.code(-1), AuthenticationCode2: device.code() });
+  await allowed('ResyncMFADevice', { UserName, SerialNumber, AuthenticationCode1: device.code(1), AuthenticationCode2: device.code(2) });
+  await allowed('ListMFADevices', { UserName });
+  await allowed('ListVirtualMFADevices', {});
+  await allowed('TagMFADevice', { SerialNumber, Tags: [{ Key: 'team', Value: 'x' }] });
+  await allowed('UntagMFADevice', { SerialNumber, TagKeys: ['cost'] });
+  for (const operation of ['GetMFADevice', 'ListMFADeviceTags', 'UnlockMFADevice']) await allowed(operation, { SerialNumber });
+  await allowed('DeactivateMFADevice', { UserName, SerialNumber });
+  await allowed('DeleteVirtualMFADevice', { SerialNumber });
+  // This one stays, so that it can be looked at at rest.
+  const kept = await created(`kept-${face}`);
+  await kept.enable(app.root, 'caller');
+  const { output } = await allowed('GetSessionToken', kept.given(kept.code(1)), at.caller);
+  const session = keysIn(output, 'credentials');
+  secrets.set(session.secretAccessKey, `the secret of a session with MFA (${face})`).set(session.sessionToken ?? '', `the token of a session with MFA (${face})`);
 }
 
 /** From now on, the signature of every request is one of the secrets. */

@@ -28,6 +28,8 @@ export interface Command {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Whether it and all that it starts form a process group of their own, which can be ended as a whole. */
+  readonly ownGroup?: boolean;
   readonly identity?: { readonly uid: number; readonly gid: number };
 }
 
@@ -52,6 +54,7 @@ export class Child {
       cwd: command.cwd ?? repository,
       env: { ...environment(), ...command.env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: command.ownGroup ?? false,
       ...command.identity,
     });
     this.process = child;

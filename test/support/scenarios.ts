@@ -1,9 +1,12 @@
 import type { ErrorCode } from '../../src/domain/errors.js';
+import { accountScenarios } from './account-scenarios.js';
 import type { Keys } from './app.js';
 import { call, decisionIn, type Decided, type Input } from './calls.js';
 import { groupScenarios } from './group-scenarios.js';
 import { profileScenarios } from './profile-scenarios.js';
+import { mfaScenarios } from './mfa-scenarios.js';
 import { federationScenarios } from './federation-scenarios.js';
+import { passwordScenarios } from './password-scenarios.js';
 import { sessionScenarios } from './session-scenarios.js';
 import { managedScenarios } from './managed-scenarios.js';
 import { allows, trusts, type World } from './world.js';
@@ -124,6 +127,7 @@ const roles: Scenario[] = [
   { operation: 'CreateRole', title: 'that trusts nobody who exists', expected: 'MalformedPolicyDocument', prepare: nothing({ RoleName: 'deploy', AssumeRolePolicyDocument: text(trusts('arn:aws:iam::999999999999:user/nobody')) }) },
   { operation: 'CreateRole', title: 'with a trust policy that is too large', expected: 'LimitExceeded', prepare: nothing({ RoleName: 'deploy', AssumeRolePolicyDocument: text(trusts({ Service: 'ec2.amazonaws.com' }, { StringEquals: { 'sts:ExternalId': 'x'.repeat(2048) } })) }) },
   { operation: 'CreateRole', title: 'with a boundary that is no ARN', expected: 'InvalidInput', prepare: nothing({ RoleName: 'deploy', AssumeRolePolicyDocument: text(trustsEc2), PermissionsBoundary: 'not an ARN but long enough' }) },
+  { operation: 'CreateRole', title: 'under the path of service-linked roles', expected: 'InvalidInput', prepare: nothing({ RoleName: 'deploy', Path: '/aws-service-role/x.amazonaws.com/', AssumeRolePolicyDocument: text(trustsEc2) }) },
   { operation: 'GetRole', title: 'by name', expected: 'ok', prepare: deploy() },
   { operation: 'GetRole', title: 'of no role', expected: 'NoSuchEntity', prepare: nothing({ RoleName: 'none' }) },
   { operation: 'ListRoles', title: 'of the account', expected: 'ok', prepare: deploy({}) },
@@ -195,4 +199,4 @@ const explained: Scenario[] = [
 ];
 
 /** What every face must agree on. */
-export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...groupScenarios, ...federationScenarios, ...profileScenarios, ...sessionScenarios, ...stint, ...explained];
+export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...groupScenarios, ...federationScenarios, ...profileScenarios, ...accountScenarios, ...passwordScenarios, ...mfaScenarios, ...sessionScenarios, ...stint, ...explained];

@@ -164,6 +164,15 @@ export function weigh({ policyType, policies }: Layer, question: Question): Verd
   return { allows, denies, reach: strongest(found) };
 }
 
+/** A request as the policies of each kind see it. */
+export function questionsOf(request: Request): (type: PolicyType) => Question {
+  const question = questionOf(request);
+  const { trustContext } = request;
+  if (trustContext === undefined) return () => question;
+  const ofTrust = { ...question, request: { ...request, context: trustContext } };
+  return (type) => (type === 'trust' ? ofTrust : question);
+}
+
 /** The reference to a statement. */
 export function refOf(place: Omit<StatementRef, 'sid'>, { sid }: Statement): StatementRef {
   return { ...place, ...(sid !== undefined && { sid }) };
@@ -204,10 +213,10 @@ function giverOf(needed: ReadonlySet<PolicyType>): Decision['by'] {
  * that names the caller is enough, across accounts both sides must allow.
  */
 export function evaluate(request: Request, policies: PolicySet): Decision {
-  const question = questionOf(request);
+  const questions = questionsOf(request);
   const weighed: (Verdict & { readonly type: PolicyType })[] = [];
   for (const layer of layersOf(policies, request.principal)) {
-    const verdict = weigh(layer, question);
+    const verdict = weigh(layer, questions(layer.policyType));
     if (verdict.denies.length > 0) return refusal(layer.policyType, verdict.denies);
     weighed.push({ type: layer.policyType, ...verdict });
   }

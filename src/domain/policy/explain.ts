@@ -1,9 +1,8 @@
-import { layersOf, refOf, scopeOf, type Decision, type Layer, type PolicySet, type PolicyType, type StatementRef } from './evaluate.js';
+import { layersOf, questionsOf, refOf, scopeOf, type Decision, type Layer, type PolicySet, type PolicyType, type StatementRef } from './evaluate.js';
 import {
   fitsAction,
   fitsPrincipal,
   fitsResource,
-  questionOf,
   statementsOf,
   type CompiledStatement,
   type Question,
@@ -59,8 +58,8 @@ export interface Explanation extends Decision {
  * what in them did not fit. Costs more than `evaluate`; for refusals and simulations, not for every request.
  */
 export function explain(request: Request, policies: PolicySet, decision: Decision): Explanation {
-  const question = questionOf(request);
-  return { ...decision, layers: layersOf(policies, request.principal).map((layer) => explainLayer(layer, question)) };
+  const questions = questionsOf(request);
+  return { ...decision, layers: layersOf(policies, request.principal).map((layer) => explainLayer(layer, questions(layer.policyType))) };
 }
 
 function explainLayer({ policyType, policies }: Layer, question: Question): LayerExplanation {

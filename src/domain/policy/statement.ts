@@ -13,6 +13,8 @@ export interface Request {
   readonly resource: string;
   readonly resourceAccount: string;
   readonly context: Context;
+  /** What a trust policy sees, where that is more: MFA that was used with this very request counts for nothing else. */
+  readonly trustContext?: Context;
 }
 
 /** A request as statements are compared with it; what they all need is made once. */

@@ -1,0 +1,83 @@
+import { Injectable } from '@nestjs/common';
+import { In } from 'typeorm';
+
+import type { KeyOwner } from '../identities/identities.store.js';
+import type { Tx } from '../kernel/database.js';
+import { forgottenAt, lockedUntil, networkOf, type Counted, type ThrottleKind } from './backoff.js';
+import { MfaThrottleRow } from './throttle.entities.js';
+
+/** Whose failures count together, by kind. */
+export type Subjects = ReadonlyMap<ThrottleKind, string>;
+
+/** A raw row of the table. */
+interface Raw {
+  readonly subject: string;
+  readonly failures: number;
+  readonly since: Date;
+  readonly locked_until: Date | null;
+  readonly forget_at: Date;
+}
+
+/** What a failure counts for. */
+export function subjectsOf(of: { deviceId: string; holder: KeyOwner; address: string }): Subjects {
+  return new Map([
+    ['address', `address:${networkOf(of.address)}`],
+    ['device', `device:${of.deviceId}`],
+    ['holder', `holder:${of.holder.userId ?? of.holder.accountId}`],
+  ]);
+}
+
+/** Counts of failures, in one place for all nodes. */
+@Injectable()
+export class MfaThrottleStore {
+  /** What is counted for some subjects now. */
+  async counted(tx: Tx, subjects: Subjects, now: Date): Promise<ReadonlyMap<ThrottleKind, Counted>> {
+    const rows = await tx.findBy(MfaThrottleRow, { subject: In([...subjects.values()]) });
+    const found = new Map<ThrottleKind, Counted>();
+    for (const [kind, subject] of subjects) {
+      const row = rows.find((candidate) => candidate.subject === subject);
+      if (row !== undefined && row.forgetAt > now) found.set(kind, { failures: row.failures, since: row.since, lockedUntil: row.lockedUntil ?? undefined });
+    }
+    return found;
+  }
+
+  /** Counts a failure for all of them; or, where nothing was tried, does the same work and counts none. */
+  async failed(tx: Tx, subjects: Subjects, { now, counts }: { now: Date; counts: boolean }): Promise<void> {
+    // In one order, so that two that fail at once do not wait for each other; each row is held from here on.
+    const rows = await tx.query<Raw[]>(
+      `INSERT INTO mfa_throttle AS t (subject, failures, since, forget_at)
+       SELECT s, $2, $3, $3 FROM unnest($1::text[]) AS s ORDER BY s COLLATE "C"
+       ON CONFLICT (subject) DO UPDATE SET
+         failures = CASE WHEN t.forget_at > $3 THEN t.failures ELSE 0 END + EXCLUDED.failures,
+         since = CASE WHEN t.forget_at > $3 THEN t.since ELSE EXCLUDED.since END,
+         locked_until = CASE WHEN t.forget_at > $3 THEN t.locked_until END
+       RETURNING subject, failures, since, locked_until, forget_at`,
+      [[...subjects.values()], counts ? 1 : 0, now],
+    );
+    const next = rows.map((row) => ({ subject: row.subject, ...(counts ? afterFailure(row, now) : { lockedUntil: row.locked_until ?? undefined, forgetAt: row.forget_at }) }));
+    await tx.query(
+      `UPDATE mfa_throttle AS t SET locked_until = n.l, forget_at = n.f FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS n (s, l, f) WHERE t.subject = n.s`,
+      [next.map(({ subject }) => subject), next.map((row) => row.lockedUntil ?? null), next.map(({ forgetAt }) => forgetAt)],
+    );
+  }
+
+  /** Forgets the failures of some subjects. */
+  async forget(tx: Tx, subjects: readonly string[]): Promise<void> {
+    await tx.delete(MfaThrottleRow, { subject: In([...subjects]) });
+  }
+
+  /** Removes counts that do not count any more, at most so many; answers how many. */
+  async removeOver(tx: Tx, { now, most }: { now: Date; most: number }): Promise<number> {
+    const rows = await tx.query<unknown[]>(
+      `WITH gone AS (SELECT subject FROM mfa_throttle WHERE forget_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED), removed AS (DELETE FROM mfa_throttle AS t USING gone WHERE t.subject = gone.subject RETURNING 1) SELECT 1 FROM removed`,
+      [now, most],
+    );
+    return rows.length;
+  }
+}
+
+function afterFailure(row: Raw, now: Date): { lockedUntil: Date | undefined; forgetAt: Date } {
+  const kind = row.subject.slice(0, row.subject.indexOf(':')) as ThrottleKind;
+  const until = lockedUntil(kind, row, now);
+  return { lockedUntil: until, forgetAt: forgottenAt(kind, { since: row.since, lockedUntil: until }, now) };
+}
