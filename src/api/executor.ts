@@ -7,11 +7,11 @@ import { parseInput } from '../contract/validation.js';
 import { requireCredential } from '../domain/credential-rules.js';
 import { ApiError } from '../domain/errors.js';
 import { Database, translated, violates } from '../kernel/database.js';
-import { LastingRefusal, type ChangeCtx, type Implementation, type IssueCtx, type Notes, type ReadCtx, type Rest } from '../kernel/handler.js';
+import { LastingRefusal, type ChangeCtx, type Implementation, type IssueCtx, type Notes, type ReadCtx, type Rest, type Source } from '../kernel/handler.js';
 import { Ledger, type Append } from '../kernel/ledger.js';
 import { Authorizer, Superseded, type Admitted } from '../policies/authorizer.js';
 import { Decisions } from '../policies/decisions.js';
-import { Authenticator, type Authenticated } from '../sessions/authenticator.js';
+import { Authenticator } from '../sessions/authenticator.js';
 import { IssuedAnswers, type Repeatable } from '../sessions/issued-answers.js';
 import type { Incoming } from './incoming.js';
 
@@ -29,6 +29,9 @@ export interface Asked {
 }
 
 type Recorded = Pick<EventFacts, 'input' | 'ignored'>;
+
+/** What stands for the region of a call that has no signature to say it: that of the global endpoint. */
+const UNSIGNED_REGION = 'us-east-1';
 
 /** How often a call is judged before it is told that too much changes at once. */
 const ATTEMPTS = 3;
@@ -54,6 +57,10 @@ export class Executor {
    * Throws ApiError; ServiceUnavailable where the event could not be recorded, in which case nothing was done.
    */
   async run(asked: Asked): Promise<object> {
+    return asked.operation.prove === undefined ? this.#signed(asked) : this.#proved(asked, asked.operation.prove);
+  }
+
+  async #signed(asked: Asked): Promise<object> {
     const { operation, incoming } = asked;
     const known = await this.authenticator.authenticate(incoming.http, { services: [asked.service], regions: asked.regions }, incoming.now);
     const recorded: { -readonly [K in keyof Recorded]: Recorded[K] } = { input: undefined, ignored: [] };
@@ -69,14 +76,36 @@ export class Executor {
       recorded.input = input;
       return await this.#carryOut(operation, input, facts);
     } catch (error) {
-      // Recorded already, with what it left behind.
-      if (error instanceof LastingRefusal) throw error.refusal;
-      throw await this.#refused(facts, asApiError(error));
+      throw await this.#recorded(facts, error);
     }
   }
 
+  /** A call that nobody signed; a signature that comes with it all the same proves nothing here and is not looked at. */
+  async #proved(asked: Asked, prove: NonNullable<Implementation['prove']>): Promise<object> {
+    const { operation, incoming } = asked;
+    // Whoever it is has proved nothing yet: what is refused up to here belongs to no account.
+    const { raw, ignored } = asked.decode();
+    requireIdempotencyKey(asked);
+    const input: Record<string, unknown> = parseInput(operation.contract, raw);
+    const source = { region: UNSIGNED_REGION, ...incoming.source };
+    const proved = await prove(input as never, { now: incoming.now, requestId: incoming.requestId, source });
+    const facts = this.#facts(asked, { caller: proved.caller, region: UNSIGNED_REGION }, { input, ignored });
+    try {
+      if (proved.refusal !== undefined) throw proved.refusal;
+      return await this.#carryOut(operation, input, facts);
+    } catch (error) {
+      throw await this.#recorded(facts, error);
+    }
+  }
+
+  /** Whatever was thrown, as a refusal that is recorded. */
+  async #recorded(facts: Facts, error: unknown): Promise<ApiError> {
+    // Recorded already, with what it left behind.
+    return error instanceof LastingRefusal ? error.refusal : this.#refused(facts, asApiError(error));
+  }
+
   /** The facts of the call's event; handlers and stages fill in what they learn. */
-  #facts(asked: Asked, known: Authenticated, recorded: Recorded): Facts {
+  #facts(asked: Asked, known: Pick<Facts, 'caller'> & Pick<Source, 'region'>, recorded: Recorded): Facts {
     const { operation, incoming } = asked;
     return {
       name: operation.name,

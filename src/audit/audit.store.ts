@@ -102,7 +102,7 @@ export class AuditLog {
       // Another account learns who called, as CloudTrail tells it: the account and the unique id.
       principalArn: foreign ? rootArn(facts.caller.account) : callerArn(facts.caller),
       principalId: callerUserId(facts.caller),
-      accessKeyId: foreign ? '' : facts.caller.accessKeyId,
+      accessKeyId: foreign ? '' : (facts.caller.accessKeyId ?? ''),
       outcome: facts.refusal === undefined ? 'success' : 'refused',
       errorCode: facts.refusal?.code ?? null,
       requestId: facts.requestId,

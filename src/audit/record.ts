@@ -6,7 +6,7 @@ import { camelCase, markOf, unwrapped, type Contract, shapeOf } from '../contrac
 import type { Json } from '../domain/audit-seal.js';
 import { iamArn, rootArn } from '../domain/arn.js';
 import type { ApiError } from '../domain/errors.js';
-import { callerArn, callerUserId, principalArn, tokenIssueTime, type Caller, type FederatedUserCaller, type SessionFacts } from '../domain/principal.js';
+import { callerArn, callerUserId, principalArn, tokenIssueTime, type Caller, type FederatedUserCaller, type Federation, type SessionFacts } from '../domain/principal.js';
 import type { Notes, Source } from '../kernel/handler.js';
 
 /** What is known about a call when its event is written. */
@@ -145,6 +145,9 @@ function recorder(schema: z.ZodType): RecordedMember['record'] {
 }
 
 function identity(caller: Caller): Json {
+  if (caller.kind === 'federated-identity') {
+    return { type: caller.protocol === 'oidc' ? 'WebIdentityUser' : 'SAMLUser', principalId: callerUserId(caller), userName: caller.subject, identityProvider: caller.provider };
+  }
   const base = { principalId: callerUserId(caller), arn: callerArn(caller), accountId: caller.account, accessKeyId: caller.accessKeyId };
   switch (caller.kind) {
     case 'root':
@@ -168,11 +171,15 @@ function federatedBy({ account, by }: FederatedUserCaller): Json {
 function sessionContext(session: SessionFacts | undefined, sessionIssuer: Json): Json | undefined {
   return session && {
     sessionIssuer,
-    webIdFederationData: {},
+    webIdFederationData: session.origin === 'AssumeRoleWithWebIdentity' ? federationData(session.federation) : {},
     attributes: { creationDate: isoSeconds(tokenIssueTime(session)), mfaAuthenticated: String(session.mfaAt !== undefined) },
     sourceIdentity: session.sourceIdentity,
     ...(session.origin === 'AssumeRoot' && { assumedRoot: 'true' }),
   };
+}
+
+function federationData(federation: Federation | undefined): Json {
+  return federation === undefined ? {} : { federatedProvider: federation.provider, attributes: Object.fromEntries([...federation.keys].map(([key, value]) => [key, typeof value === 'string' ? value : [...value]])) };
 }
 
 function foreignIdentity(caller: Caller): Json {

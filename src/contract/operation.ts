@@ -50,7 +50,9 @@ export type Access<I> =
       /** Only principals of the management account, whatever their policies say. */
       readonly within?: 'management-account';
     }
-  | { readonly caller: 'any'; readonly because: string };
+  | { readonly caller: 'any'; readonly because: string }
+  /** Nobody signs: what the call carries proves who makes it, and its handler says who that is. */
+  | { readonly caller: 'proved'; readonly because: string };
 
 /** One public operation, described once; faces, documentation, audit and authorisation read it. */
 export interface Contract<

@@ -1,5 +1,5 @@
 import { ApiError } from './errors.js';
-import type { Caller } from './principal.js';
+import type { Holder } from './principal.js';
 
 /** What a credential is, as far as it matters for what may be called with it. */
 type CredentialType = 'long-term' | 'role-session' | 'root-task' | 'session-token' | 'session-token-with-mfa' | 'federated';
@@ -33,11 +33,13 @@ const rules: Readonly<Record<CredentialType, Rule>> = {
   federated: { administration: false, sts: new Set(['GetCallerIdentity']) },
 };
 
-function typeOf({ session }: Caller): CredentialType {
+function typeOf({ session }: Holder): CredentialType {
   switch (session?.origin) {
     case undefined:
       return 'long-term';
     case 'AssumeRole':
+    case 'AssumeRoleWithWebIdentity':
+    case 'AssumeRoleWithSAML':
       return 'role-session';
     case 'AssumeRoot':
       return 'root-task';
@@ -52,7 +54,7 @@ function typeOf({ session }: Caller): CredentialType {
  * Refuses an operation that may not be called with the caller's kind of credential, whatever the policies say:
  * InvalidClientTokenId for IAM and Stint's own operations, AccessDenied for those of STS.
  */
-export function requireCredential(caller: Caller, { name, service }: Called): void {
+export function requireCredential(caller: Holder, { name, service }: Called): void {
   const rule = rules[typeOf(caller)];
   if (service !== 'sts') {
     if (!rule.administration) throw new ApiError('InvalidClientTokenId', 'The security token included in the request is invalid');

@@ -2,8 +2,19 @@ import { assumedRoleArn, federatedUserArn, iamArn, rootArn, type AccountId } fro
 import type { ChainLink } from './session-chain.js';
 import type { TagFact } from './tags.js';
 
+/** Condition keys that an identity provider stands for, with their values; names in lower case. */
+export type FederatedKeys = ReadonlyMap<string, string | readonly string[]>;
+
+/** What a session keeps of the identity it was obtained with. */
+export interface Federation {
+  /** The ARN of the identity provider. */
+  readonly provider: string;
+  /** The few condition keys that outlive the call (policy-evaluation §7.3). */
+  readonly keys: FederatedKeys;
+}
+
 /** The operation that made a session; what its credentials may call depends on it (sts-api §2). */
-export type SessionOrigin = 'AssumeRole' | 'GetSessionToken' | 'GetFederationToken' | 'AssumeRoot';
+export type SessionOrigin = 'AssumeRole' | 'GetSessionToken' | 'GetFederationToken' | 'AssumeRoot' | 'AssumeRoleWithWebIdentity' | 'AssumeRoleWithSAML';
 
 /** Policies that were passed when a session was made: together they are its session policy. */
 export interface PassedPolicies {
@@ -44,6 +55,8 @@ export interface SessionFacts {
   readonly scopedDown: readonly string[];
   /** When a code of an MFA device was checked for this session. */
   readonly mfaAt?: Date;
+  /** Present where somebody else’s proof of identity made the session. */
+  readonly federation?: Federation;
 }
 
 /** The root user of an account: by a root access key, or in a session of GetSessionToken or AssumeRoot. */
@@ -94,8 +107,29 @@ export interface FederatedUserCaller {
   readonly session: SessionFacts;
 }
 
+/** Somebody for whom an identity provider of the account vouches: he has no credential and may only assume roles of that account. */
+export interface FederatedIdentityCaller {
+  readonly kind: 'federated-identity';
+  /** The account whose provider it is. */
+  readonly account: AccountId;
+  /** The ARN of the provider. */
+  readonly provider: string;
+  readonly protocol: 'oidc' | 'saml';
+  /** Who he is at the provider. */
+  readonly subject: string;
+  /** For whom the proof was made out: a client id, or the endpoint of SAML. */
+  readonly audience: string;
+  /** What policies may ask about him. */
+  readonly keys: FederatedKeys;
+  readonly accessKeyId?: never;
+  readonly session?: never;
+}
+
 /** Whoever has proved to hold a credential. */
-export type Caller = RootCaller | UserCaller | RoleSessionCaller | FederatedUserCaller;
+export type Holder = RootCaller | UserCaller | RoleSessionCaller | FederatedUserCaller;
+
+/** Whoever makes a request: he holds a credential, or an identity provider vouches for him. */
+export type Caller = Holder | FederatedIdentityCaller;
 
 /** The caller's ARN as GetCallerIdentity and every message show it: the session's for a role session. */
 export function callerArn(caller: Caller): string {
@@ -108,6 +142,9 @@ export function callerArn(caller: Caller): string {
       return assumedRoleArn(caller.account, caller.roleName, caller.sessionName);
     case 'federated-user':
       return federatedUserArn(caller.account, caller.name);
+    // He has none of his own: CloudTrail shows the provider.
+    case 'federated-identity':
+      return caller.provider;
   }
 }
 
@@ -129,6 +166,8 @@ export function callerUserId(caller: Caller): string {
       return `${caller.roleId}:${caller.sessionName}`;
     case 'federated-user':
       return `${caller.account}:${caller.name}`;
+    case 'federated-identity':
+      return `${caller.provider}:${caller.audience}:${caller.subject}`;
   }
 }
 

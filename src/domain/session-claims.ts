@@ -1,5 +1,5 @@
 import { isAccountId, type AccountId } from './arn.js';
-import type { FederatingUser, PassedPolicies, SessionFacts, SessionOrigin } from './principal.js';
+import type { FederatingUser, Federation, PassedPolicies, SessionFacts, SessionOrigin } from './principal.js';
 import { Secret } from './secret.js';
 import type { ChainLink } from './session-chain.js';
 import type { TagFact } from './tags.js';
@@ -46,7 +46,7 @@ export interface FederatedUserClaims extends BaseClaims {
  */
 export type SessionClaims = AssumedRoleClaims | UserClaims | RootClaims | FederatedUserClaims;
 
-const ORIGINS: readonly SessionOrigin[] = ['AssumeRole', 'GetSessionToken', 'GetFederationToken', 'AssumeRoot'];
+const ORIGINS: readonly SessionOrigin[] = ['AssumeRole', 'GetSessionToken', 'GetFederationToken', 'AssumeRoot', 'AssumeRoleWithWebIdentity', 'AssumeRoleWithSAML'];
 
 /** The text of claims. Member names are short because every token carries them. */
 export function encodeClaims(claims: SessionClaims): string {
@@ -67,6 +67,7 @@ export function encodeClaims(claims: SessionClaims): string {
     l: session.policies === undefined ? undefined : [session.policies.inline ?? '', ...session.policies.arns],
     m: session.mfaAt?.getTime(),
     q: session.scopedDown.length === 0 ? undefined : session.scopedDown,
+    w: session.federation === undefined ? undefined : [session.federation.provider, ...session.federation.keys],
   });
 }
 
@@ -129,6 +130,7 @@ function decodeSession(members: Members): SessionFacts | undefined {
   const tags = members.optionalList('g', tag) ?? [];
   const transitiveTagKeys = members.optionalList('h', text) ?? [];
   const scopedDown = members.optionalList('q', text) ?? [];
+  const federation = members.optional('w', federated);
   if (origin === undefined || own === undefined) return undefined;
   return {
     sessionId: own.sessionId,
@@ -144,6 +146,7 @@ function decodeSession(members: Members): SessionFacts | undefined {
     ...(policies !== undefined && { policies: passed(policies) }),
     ...(mfaAt !== undefined && { mfaAt }),
     ...(narrowedFrom !== undefined && { narrowedFrom }),
+    ...(federation !== undefined && { federation }),
   };
 }
 
@@ -158,6 +161,16 @@ const time: Reader<Date> = (value) => (typeof value === 'number' && Number.isSaf
 const tag: Reader<TagFact> = (value) => {
   const [Key, Value, ...more] = Array.isArray(value) ? (value as unknown[]) : [];
   return typeof Key === 'string' && typeof Value === 'string' && more.length === 0 ? { Key, Value } : undefined;
+};
+const federated: Reader<Federation> = (value) => {
+  const [provider, ...entries] = Array.isArray(value) ? (value as unknown[]) : [];
+  const keys = entries.map(federatedKey).filter((entry) => entry !== undefined);
+  return typeof provider === 'string' && keys.length === entries.length ? { provider, keys: new Map(keys) } : undefined;
+};
+const federatedKey: Reader<readonly [string, string | readonly string[]]> = (entry) => {
+  const [key, value, ...more] = Array.isArray(entry) ? (entry as unknown[]) : [];
+  const isValue = typeof value === 'string' || (Array.isArray(value) && value.every((item) => typeof item === 'string'));
+  return typeof key === 'string' && isValue && more.length === 0 ? [key, value as string | readonly string[]] : undefined;
 };
 const link: Reader<ChainLink> = (value) => {
   const [sessionId, principalId, at, ...more] = Array.isArray(value) ? (value as unknown[]) : [];
@@ -204,6 +217,10 @@ class Members {
 
   optionalTime(name: string): Date | undefined {
     return this.#left.has(name) ? this.time(name) : undefined;
+  }
+
+  optional<T>(name: string, reader: Reader<T>): T | undefined {
+    return this.#left.has(name) ? this.#read(name, reader) : undefined;
   }
 
   list<T>(name: string, item: Reader<T>): readonly T[] {

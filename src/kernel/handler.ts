@@ -98,8 +98,27 @@ export interface Ahead<C extends Contract> {
   readonly ahead: (input: z.output<C['input']>, ctx: ReadCtx) => Promise<Rest<C['output']>>;
 }
 
+/** Who makes a call that nobody signed. */
+export interface Proved {
+  readonly caller: Caller;
+  /** Why what he showed is not enough although it was his: the call is to be recorded, and refused with this. */
+  readonly refusal?: ApiError;
+}
+
+/** What is known of a call that nobody signed before it is known who makes it. */
+export type ProofCtx = Pick<BaseCtx, 'now' | 'requestId' | 'source'>;
+
+/**
+ * A use case whose caller is proved by the input. `prove` throws where nothing is proved: such a call belongs to nobody and
+ * leaves no event, so it must not change anything.
+ */
+export interface Proving<C extends Contract> {
+  readonly prove: (input: z.output<C['input']>, ctx: ProofCtx) => Promise<Proved>;
+  readonly handle: Handler<C>;
+}
+
 /** One handler for every contract of a set: a missing or wrong one is a compile error. */
-export type Handlers<C extends Contracts> = { readonly [K in keyof C]: Handler<C[K]> | (C[K]['effect'] extends 'change' ? Ahead<C[K]> : never) };
+export type Handlers<C extends Contracts> = { readonly [K in keyof C]: Handler<C[K]> | (C[K]['effect'] extends 'change' ? Ahead<C[K]> : Proving<C[K]>) };
 
 /** A contract with its handler, as the registry holds it. */
 export interface Implementation {
@@ -108,12 +127,17 @@ export interface Implementation {
   readonly handle: (input: never, ctx: never) => Promise<unknown>;
   /** Whether `handle` looks only, and answers what is to be done in the transaction of the change. */
   readonly isAhead?: boolean;
+  /** Says who makes the call, where its contract says that the input proves it. */
+  readonly prove?: (input: never, ctx: ProofCtx) => Promise<Proved>;
 }
 
 /** Ties contracts to handlers. */
 export function implement<C extends Contracts>(contracts: C, handlers: Handlers<C>): readonly Implementation[] {
   return Object.entries(contracts).map(([name, contract]) => {
-    const handler = handlers[name as keyof C] as Implementation['handle'] | { readonly ahead: Implementation['handle'] };
-    return typeof handler === 'function' ? { name, contract, handle: handler } : { name, contract, handle: handler.ahead, isAhead: true };
+    const handler = handlers[name as keyof C] as Implementation['handle'] | { readonly ahead: Implementation['handle'] } | Required<Pick<Implementation, 'handle' | 'prove'>>;
+    const implementation: Implementation = typeof handler === 'function' ? { name, contract, handle: handler } : 'ahead' in handler ? { name, contract, handle: handler.ahead, isAhead: true } : { name, contract, ...handler };
+    // Neither may a caller go unproved, nor a signature be passed over.
+    if (('caller' in contract.access && contract.access.caller === 'proved') !== ('prove' in implementation)) throw new Error(`${name} has to be proved by its handler if, and only if, its contract says so`);
+    return implementation;
   });
 }

@@ -236,7 +236,7 @@ export class Authorizer {
       const decision = evaluate(request, policies);
       if (!decision.allowed) {
         const evidence = judged({ request, policies, decision, exists: wish.exists === true });
-        throw new ApiError('AccessDenied', refusalText(decision, callerArn(caller), wish.action, wish.resource), { detail: { decision }, evidence, stepUp: hint(caller, request, policies) });
+        throw new ApiError('AccessDenied', textOf(decision, caller, wish), { detail: { decision }, evidence, stepUp: hint(caller, request, policies) });
       }
       allowed ??= decision;
     }
@@ -294,8 +294,9 @@ export class Authorizer {
   }
 
   async #identity(caller: Caller): Promise<readonly NamedPolicy[]> {
-    if (caller.kind === 'root') return [];
-    // The root user needs no policy; whom he federates has what the session policies leave of everything.
+    // The root user needs none, and for whom an identity provider vouches there are none.
+    if (caller.kind === 'root' || caller.kind === 'federated-identity') return [];
+    // Whom the root user federates has what the session policies leave of everything.
     if (caller.kind === 'federated-user' && caller.by === undefined) return [EVERYTHING];
     return this.policies.inForce(policyOwnerId(caller));
   }
@@ -366,6 +367,11 @@ function hint(caller: Caller, request: Request, policies: PolicySet): StepUp | u
   if (request.resourceAccount === caller.account) return stepUp(request, policies);
   const own = { ...request, resourceAccount: caller.account, context: withoutResource(request.context) };
   return evaluate(own, ofCaller(policies)).allowed ? undefined : stepUp(own, ofCaller(policies));
+}
+
+/** Of whom an identity provider vouches for AWS says nothing, nor what he asked for (policy-evaluation §5). */
+function textOf(decision: Decision, caller: Caller, { action, resource }: Wish): string {
+  return caller.kind === 'federated-identity' ? `Not authorized to perform ${action}` : refusalText(decision, callerArn(caller), action, resource);
 }
 
 function withoutResource(context: Request['context']): Request['context'] {

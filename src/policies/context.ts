@@ -1,5 +1,5 @@
 import type { Context, ContextValue } from '../domain/policy/evaluate.js';
-import { callerUserId, principalArn, tokenIssueTime, type Caller, type SessionFacts } from '../domain/principal.js';
+import { callerUserId, principalArn, tokenIssueTime, type Caller, type Federation, type Holder, type SessionFacts } from '../domain/principal.js';
 import { tagKey, type TagFact } from '../domain/tags.js';
 import type { Source } from '../kernel/handler.js';
 
@@ -56,10 +56,8 @@ function requestContext(facts: ContextFacts, tags: ReadTags): Context {
   };
   set('aws:CurrentTime', now.toISOString());
   set('aws:EpochTime', String(Math.floor(now.getTime() / 1000)));
-  set('aws:PrincipalArn', principalArn(caller));
-  set('aws:PrincipalAccount', caller.account);
-  set('aws:PrincipalType', PRINCIPAL_TYPE[caller.kind]);
-  set('aws:userid', callerUserId(caller));
+  if (caller.kind === 'federated-identity') setFederation(set, caller);
+  else setPrincipal(set, caller);
   set('aws:SourceIp', source.ip);
   set('aws:SecureTransport', String(source.secureTransport));
   set('aws:UserAgent', source.userAgent?.slice(0, USER_AGENT_MAX));
@@ -76,7 +74,20 @@ function requestContext(facts: ContextFacts, tags: ReadTags): Context {
   return context;
 }
 
-type Set = (key: string, value: string | undefined) => void;
+type Set = (key: string, value: ContextValue | undefined) => void;
+
+function setPrincipal(set: Set, caller: Holder): void {
+  set('aws:PrincipalArn', principalArn(caller));
+  set('aws:PrincipalAccount', caller.account);
+  set('aws:PrincipalType', PRINCIPAL_TYPE[caller.kind]);
+  set('aws:userid', callerUserId(caller));
+}
+
+/** What an identity provider says; its keys never stand in the place of AWS's own. */
+function setFederation(set: Set, { provider, keys }: Federation): void {
+  set('aws:FederatedProvider', provider);
+  for (const [key, value] of keys) set(key, value);
+}
 
 function setSession(set: Set, session: SessionFacts, now: Date): void {
   set('aws:TokenIssueTime', tokenIssueTime(session).toISOString());
@@ -85,6 +96,7 @@ function setSession(set: Set, session: SessionFacts, now: Date): void {
   if (session.mfaAt !== undefined) set('aws:MultiFactorAuthAge', String(Math.floor((now.getTime() - session.mfaAt.getTime()) / 1000)));
   set('aws:SourceIdentity', session.sourceIdentity);
   if (session.origin === 'AssumeRoot') set('aws:AssumedRoot', 'true');
+  if (session.federation !== undefined) setFederation(set, session.federation);
 }
 
 function setTags(set: Set, prefix: string, tags: readonly TagFact[] = []): void {

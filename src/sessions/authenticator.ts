@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 
 import { accountId, type AccountId } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
-import type { Caller, FederatingUser } from '../domain/principal.js';
+import type { FederatingUser, Holder } from '../domain/principal.js';
 import type { Secret } from '../domain/secret.js';
 import { openSession, type SessionClaims } from '../domain/session-token.js';
 import { checkScope, parseSignature, signingKey, verifySignature, type HttpRequest, type SignedRequest } from '../domain/sigv4.js';
@@ -23,7 +23,7 @@ export interface Door {
 
 /** Who signed a request, and what the signature says about where it was meant to go. */
 export interface Authenticated {
-  readonly caller: Caller;
+  readonly caller: Holder;
   readonly region: string;
   readonly service: string;
   /** Why the session that signed is over before its time: the request is to be recorded, and refused with this. */
@@ -40,7 +40,7 @@ interface Credential {
 
 /** Who a session acts as, and why it cannot any more. */
 interface Acting {
-  readonly caller: Caller;
+  readonly caller: Holder;
   readonly gone?: string | undefined;
 }
 
@@ -90,7 +90,7 @@ export class Authenticator {
     };
   }
 
-  async #owner(key: AccessKeyRow): Promise<Caller> {
+  async #owner(key: AccessKeyRow): Promise<Holder> {
     const account = accountId(key.accountId);
     if (key.userId === null) return { kind: 'root', account, accessKeyId: key.accessKeyId };
     const user = await this.identities.findUser(key.userId);
@@ -158,7 +158,7 @@ export class Authenticator {
     return { user: { userId, userName: user.userName, path: user.path } };
   }
 
-  #stamp(caller: Caller, signed: SignedRequest, now: Date): void {
+  #stamp(caller: Holder, signed: SignedRequest, now: Date): void {
     if (caller.kind === 'assumed-role') this.roles.uses.note(caller.roleId, { at: now, region: signed.region });
     else if (caller.session === undefined) this.identities.keyUses.note(caller.accessKeyId, { at: now, region: signed.region, service: signed.service });
   }

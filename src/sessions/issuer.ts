@@ -28,7 +28,7 @@ export type Actor =
 /** What a new session says, beyond whom it acts as. */
 export interface SessionRequest {
   readonly actor: Actor;
-  readonly facts: Pick<SessionFacts, 'origin' | 'sourceIdentity' | 'tags' | 'transitiveTagKeys' | 'policies' | 'scopedDown' | 'mfaAt' | 'narrowedFrom'>;
+  readonly facts: Pick<SessionFacts, 'origin' | 'sourceIdentity' | 'tags' | 'transitiveTagKeys' | 'policies' | 'scopedDown' | 'mfaAt' | 'narrowedFrom' | 'federation'>;
   /** How long the session lasts, before the rules of chains are applied. */
   readonly granted: Granted;
   /** DurationSeconds of the request. */

@@ -23,16 +23,16 @@ export class ScopingDown {
   /** Carries out GetScopedCredentials; see its contract for what is refused. */
   scope(input: Input, ctx: IssueCtx): Output {
     const { accessKeyId: _, session, ...actor } = ctx.caller;
-    if (session === undefined || actor.kind === 'root') throw new ApiError('InvalidSubjectCredentials', 'Scoped credentials are made with temporary credentials of a user or role session only.');
+    if (session === undefined || actor.kind === 'root' || actor.kind === 'federated-identity') throw new ApiError('InvalidSubjectCredentials', 'Scoped credentials are made with temporary credentials of a user or role session only.');
     if (input.Policy === undefined && input.DurationSeconds === undefined) throw new ApiError('ValidationError', 'At least one of Policy and DurationSeconds must be given.');
     if (input.Policy !== undefined) parseIdentityPolicy(input.Policy);
     const scopedDown = [...session.scopedDown, ...(input.Policy === undefined ? [] : [input.Policy])];
     if (scopedDown.length > SCOPES_MAX) throw new ApiError('ValidationError', `A session can be scoped down by at most ${String(SCOPES_MAX)} policies, one upon another.`);
     const left = Math.floor(session.expiresAt.getTime() / 1000) - Math.floor(ctx.issuedAt.getTime() / 1000);
-    const { origin, tags, transitiveTagKeys, policies, sourceIdentity, mfaAt } = session;
+    const { origin, tags, transitiveTagKeys, policies, sourceIdentity, mfaAt, federation } = session;
     const issued = this.issuer.issue(ctx, {
       actor,
-      facts: { origin, tags, transitiveTagKeys, scopedDown, narrowedFrom: tokenIssueTime(session), ...(policies && { policies }), ...(sourceIdentity !== undefined && { sourceIdentity }), ...(mfaAt && { mfaAt }) },
+      facts: { origin, tags, transitiveTagKeys, scopedDown, narrowedFrom: tokenIssueTime(session), ...(policies && { policies }), ...(sourceIdentity !== undefined && { sourceIdentity }), ...(mfaAt && { mfaAt }), ...(federation && { federation }) },
       granted: scopedDuration(input.DurationSeconds, left),
       requested: input.DurationSeconds,
       minRemaining: input.MinRemaining,

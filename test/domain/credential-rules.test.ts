@@ -1,7 +1,7 @@
 import { accountId } from '../../src/domain/arn.js';
 import { requireCredential } from '../../src/domain/credential-rules.js';
 import { ApiError } from '../../src/domain/errors.js';
-import type { Caller, SessionFacts, SessionOrigin } from '../../src/domain/principal.js';
+import type { Holder, SessionFacts, SessionOrigin } from '../../src/domain/principal.js';
 
 const account = accountId('123456789012');
 const issuedAt = new Date('2026-01-01T00:00:00Z');
@@ -9,10 +9,10 @@ const session = (origin: SessionOrigin, more: Partial<SessionFacts> = {}): Sessi
   sessionId: 's', origin, issuedAt, expiresAt: new Date('2026-01-01T01:00:00Z'), chain: [{ sessionId: 's', principalId: 'p', issuedAt }], startedBy: 'p', tags: [], transitiveTagKeys: [], scopedDown: [],
   ...more,
 });
-const root: Caller = { kind: 'root', account, accessKeyId: 'AKIA' };
-const user: Caller = { kind: 'user', account, accessKeyId: 'AKIA', userId: 'AIDA', userName: 'alice', path: '/' };
-const role = (facts: SessionFacts): Caller => ({ kind: 'assumed-role', account, accessKeyId: 'ASIA', roleId: 'AROA', roleName: 'r', rolePath: '/', sessionName: 's', session: facts });
-const federated = (facts: SessionFacts): Caller => ({ kind: 'federated-user', account, accessKeyId: 'ASIA', name: 'guest', session: facts });
+const root: Holder = { kind: 'root', account, accessKeyId: 'AKIA' };
+const user: Holder = { kind: 'user', account, accessKeyId: 'AKIA', userId: 'AIDA', userName: 'alice', path: '/' };
+const role = (facts: SessionFacts): Holder => ({ kind: 'assumed-role', account, accessKeyId: 'ASIA', roleId: 'AROA', roleName: 'r', rolePath: '/', sessionName: 's', session: facts });
+const federated = (facts: SessionFacts): Holder => ({ kind: 'federated-user', account, accessKeyId: 'ASIA', name: 'guest', session: facts });
 const scoped = { scopedDown: ['{}'] };
 const withMfa = { mfaAt: issuedAt };
 const callers = {
@@ -29,7 +29,7 @@ const callers = {
   'session token with MFA of root': { ...root, session: session('GetSessionToken', withMfa) },
   'federated user': federated(session('GetFederationToken')),
   'federated user of somebody with MFA': federated(session('GetFederationToken', withMfa)),
-} satisfies Record<string, Caller>;
+} satisfies Record<string, Holder>;
 
 const STS = ['AssumeRole', 'AssumeRoot', 'DecodeAuthorizationMessage', 'GetAccessKeyInfo', 'GetCallerIdentity', 'GetDelegatedAccessToken', 'GetFederationToken', 'GetScopedCredentials', 'GetSessionToken', 'GetWebIdentityToken'];
 const OF_ROLE_SESSIONS = ['AssumeRole', 'AssumeRoot', 'DecodeAuthorizationMessage', 'GetAccessKeyInfo', 'GetCallerIdentity', 'GetDelegatedAccessToken', 'GetScopedCredentials', 'GetWebIdentityToken'];
@@ -60,7 +60,7 @@ it('every kind of credential has its row', () => {
 });
 
 describe.each(rows)('with the credentials of a %s', (name, sts, administration) => {
-  const caller: Caller = callers[name];
+  const caller: Holder = callers[name];
 
   it.each([...STS, FUTURE])('%s may or may not be called', (operation) => {
     const call = (): void => requireCredential(caller, { name: operation, service: 'sts' });

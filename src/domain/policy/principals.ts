@@ -4,9 +4,9 @@ import type { Truth } from './truth.js';
 
 /** Who makes a request, as policies see it (policy-evaluation §2, §6). */
 export interface PrincipalFacts {
-  readonly kind: 'root' | 'user' | 'assumed-role' | 'federated-user';
+  readonly kind: 'root' | 'user' | 'assumed-role' | 'federated-user' | 'federated-identity';
   readonly account: string;
-  /** The ARN that GetCallerIdentity shows: the session's for a session. */
+  /** The ARN that GetCallerIdentity shows: the session's for a session, the provider's where one vouches for somebody. */
   readonly arn: string;
   /** The ARN of the user, of the session's role, or of the root user. */
   readonly principalArn: string;
@@ -81,13 +81,23 @@ function compileAwsEntry(value: string): CompiledPrincipals {
   return isSession ? ({ principal }) => (principal.arn === value ? granted.final : noMatch) : undecided;
 }
 
-function compileEntry(entry: PrincipalEntry): CompiledPrincipals {
-  switch (entry.type) {
+/**
+ * Whom an identity provider vouches for is nobody of AWS, not even of the account that the provider belongs to. Only `*`
+ * can mean him: it denies him what it denies, and lets him in nowhere; that takes a Federated principal.
+ */
+function ofAws(entry: CompiledPrincipals, isEverybody: boolean): CompiledPrincipals {
+  const stranger = isEverybody ? unreadable : noMatch;
+  return (scope) => (scope.principal.kind === 'federated-identity' ? stranger : entry(scope));
+}
+
+function compileEntry({ type, value }: PrincipalEntry, everybody: CompiledPrincipals): CompiledPrincipals {
+  switch (type) {
     case 'AWS':
-      return compileAwsEntry(entry.value);
-    // Those are other callers: a service, an identity provider's user, an S3 account.
-    case 'Service':
+      return value === '*' ? ofAws(everybody, true) : ofAws(compileAwsEntry(value), false);
     case 'Federated':
+      return ({ principal }) => (principal.kind === 'federated-identity' && principal.arn === value ? granted.final : noMatch);
+    // Those are other callers: a service, an S3 account.
+    case 'Service':
     case 'CanonicalUser':
       return never;
     default:
@@ -130,7 +140,7 @@ export function compilePrincipals({ principals, notPrincipals, conditions }: Sta
   if (notPrincipals !== undefined) return (scope) => (isSpared(notPrincipals, scope) ? noMatch : unreadable);
   if (principals === undefined || principals.length === 0) return undecided;
   const everybody: CompiledPrincipals = namesPrincipalArn(conditions) ? () => granted.final : () => granted.direct;
-  const entries = principals.map((entry) => (entry.type === 'AWS' && entry.value === '*' ? everybody : compileEntry(entry)));
+  const entries = principals.map((entry) => compileEntry(entry, everybody));
   return (scope) => {
     let best = noMatch;
     for (const entry of entries) {
