@@ -9,7 +9,7 @@ import { FEATURES, type Feature } from './features.js';
 export const VERSIONS = { sts: '2011-06-15', iam: '2010-05-08' } as const;
 
 /** Operations of AWS that are not served yet: said so, rather than that there are none. */
-const COMING: ReadonlySet<string> = new Set(['AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity']);
+const COMING: ReadonlySet<string> = new Set(['AssumeRoleWithSAML']);
 
 /** A REST route that fits a request. */
 export interface Routed {
@@ -49,7 +49,7 @@ export class Operations {
   byAction(action: string, version: string | undefined): Implementation {
     const operation = this.#byAction.get(`${action}/${version ?? ''}`);
     if (operation !== undefined) return operation;
-    if (COMING.has(action) && version === VERSIONS.sts) throw new ApiError('UnsupportedOperation', `${action} is not served by this version of Stint: what identity providers issue is not accepted yet.`);
+    if (COMING.has(action) && version === VERSIONS.sts) throw new ApiError('UnsupportedOperation', `${action} is not served by this version of Stint: assertions of identity providers are not accepted yet.`);
     throw new ApiError('InvalidAction', `Could not find operation ${shown(action)} for version ${shown(version ?? 'NO_VERSION_SPECIFIED')}`);
   }
 

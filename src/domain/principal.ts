@@ -107,20 +107,39 @@ export interface FederatedUserCaller {
   readonly session: SessionFacts;
 }
 
+/** What an identity provider asks for the session of somebody it vouches for. */
+export interface FederatedWishes {
+  readonly sourceIdentity?: string;
+  readonly tags: readonly TagFact[];
+  readonly transitiveTagKeys: readonly string[];
+  /** Present where the provider, not the caller, names the session. */
+  readonly sessionName?: string;
+  /** The longest that the session may last, in seconds. */
+  readonly sessionSeconds?: number;
+  /** The provider lists the roles that may be assumed, and this one is among them. */
+  readonly isRoleListed: boolean;
+}
+
 /** Somebody for whom an identity provider of the account vouches: he has no credential and may only assume roles of that account. */
 export interface FederatedIdentityCaller {
   readonly kind: 'federated-identity';
   /** The account whose provider it is. */
   readonly account: AccountId;
-  /** The ARN of the provider. */
+  /** The ARN of the provider, and its unique id. */
   readonly provider: string;
+  readonly providerId: string;
   readonly protocol: 'oidc' | 'saml';
+  /** What the provider calls itself. */
+  readonly issuer: string;
   /** Who he is at the provider. */
   readonly subject: string;
   /** For whom the proof was made out: a client id, or the endpoint of SAML. */
   readonly audience: string;
   /** What policies may ask about him. */
   readonly keys: FederatedKeys;
+  /** Those of them that stay with a session. */
+  readonly lastingKeys: FederatedKeys;
+  readonly wishes: FederatedWishes;
   readonly accessKeyId?: never;
   readonly session?: never;
 }
@@ -176,7 +195,8 @@ export function principalId(caller: Caller): string {
   return caller.kind === 'assumed-role' ? caller.roleId : callerUserId(caller);
 }
 
-/** The unique id of the entity whose policies a caller has: for a federated user those of the user who federated him. */
+/** The unique id of the entity that policies mean by a caller: for a federated user the user who federated him. */
 export function policyOwnerId(caller: Caller): string {
+  if (caller.kind === 'federated-identity') return caller.providerId;
   return caller.kind === 'federated-user' ? (caller.by?.userId ?? caller.account) : principalId(caller);
 }

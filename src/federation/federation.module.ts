@@ -1,10 +1,12 @@
 import { Module } from '@nestjs/common';
 
 import { IdentitiesModule } from '../identities/identities.module.js';
+import { IdentityTokens } from './identity-tokens.js';
+import { OidcIssuers } from './oidc-issuers.js';
 import { OidcProviderOperations } from './oidc-providers.operations.js';
 import { SamlProviderOperations } from './saml-providers.operations.js';
 
-const providers = [OidcProviderOperations, SamlProviderOperations];
+const providers = [OidcProviderOperations, SamlProviderOperations, OidcIssuers, IdentityTokens];
 
 @Module({ imports: [IdentitiesModule], providers, exports: providers })
 export class FederationModule {}

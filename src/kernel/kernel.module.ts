@@ -1,12 +1,13 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 
 import { kernelProviders, type Kernel } from './kernel.js';
+import { Outbound } from './outbound.js';
 
 /** Gives every module the kernel. */
 @Module({})
 export class KernelModule {
   static of(kernel: Kernel): DynamicModule {
-    const providers = kernelProviders(kernel);
+    const providers = [...kernelProviders(kernel), Outbound];
     return { module: KernelModule, global: true, providers, exports: providers };
   }
 }

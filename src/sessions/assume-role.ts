@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { z } from 'zod';
 
-import { accountId, assumedRoleArn, isAccountId, parseArn } from '../domain/arn.js';
+import { accountId, assumedRoleArn, isAccountId, parseArn, type AccountId } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
 import { passedPolicies } from '../domain/passed-policies.js';
 import { assumeActions } from '../domain/policy/assume.js';
@@ -24,7 +24,7 @@ type Input = z.output<typeof stsContracts.AssumeRole.input>;
 type Output = z.input<typeof stsContracts.AssumeRole.output>;
 
 /** What an unknown role is judged with, so that it is refused by the same path and in the same words. */
-const NOBODY: TrustPolicy = { id: 'trust', document: { version: '2012-10-17', statements: [] }, principalIds: new Map() };
+export const NOBODY: TrustPolicy = { id: 'trust', document: { version: '2012-10-17', statements: [] }, principalIds: new Map() };
 
 /** What a call asks a role for, when it is judged. */
 interface Asked {
@@ -131,17 +131,17 @@ export class RoleAssumption {
 }
 
 /** Tags of a role as a chained call sees them: an inherited one replaces the role's of the same key (sts-api §9). */
-function overlaid(own: readonly TagFact[], inherited: readonly TagFact[]): readonly TagFact[] {
+export function overlaid(own: readonly TagFact[], inherited: readonly TagFact[]): readonly TagFact[] {
   const values = new Map(inherited.map((tag) => [tagKey(tag.Key), tag.Value]));
   return own.map((tag) => ({ Key: tag.Key, Value: values.get(tagKey(tag.Key)) ?? tag.Value }));
 }
 
 /** The account of a role's ARN. Throws AWS's two ValidationErrors for what is no role ARN. */
-function roleAccount(arn: string): string {
+export function roleAccount(arn: string): AccountId {
   const parsed = parseArn(arn);
   if (parsed === undefined) throw new ApiError('ValidationError', `${arn} is invalid`);
   if (parsed.service !== 'iam' || !parsed.resource.startsWith('role/') || !isAccountId(parsed.account)) {
     throw new ApiError('ValidationError', 'Request ARN is invalid');
   }
-  return parsed.account;
+  return accountId(parsed.account);
 }

@@ -1,11 +1,13 @@
 import { Module } from '@nestjs/common';
 
+import { FederationModule } from '../federation/federation.module.js';
 import { IdentitiesModule } from '../identities/identities.module.js';
 import { MfaModule } from '../mfa/mfa.module.js';
 import { PoliciesModule } from '../policies/policies.module.js';
 import { RolesModule } from '../roles/roles.module.js';
 import { RoleAssumption } from './assume-role.js';
 import { RootAssumption } from './assume-root.js';
+import { FederatedAssumption } from './assume-federated.js';
 import { Authenticator } from './authenticator.js';
 import { IssuedAnswers } from './issued-answers.js';
 import { IssuedAnswersStore } from './issued-answers.store.js';
@@ -24,8 +26,8 @@ import { StsOperations } from './sts.operations.js';
 import { WebIdentityOperations } from './web-identity.operations.js';
 
 const stores = [SessionsStore, RevocationsStore, IssuedAnswersStore, IssuersStore];
-const providers = [...stores, Revocations, Issuer, Authenticator, Stamping, Retention, IssuedAnswers, RoleAssumption, RootAssumption, ScopingDown, SessionMfa, StsOperations, SessionOperations, IssuerKeys, WebIdentityOperations];
-const imports = [IdentitiesModule, RolesModule, PoliciesModule, MfaModule];
+const providers = [...stores, Revocations, Issuer, Authenticator, Stamping, Retention, IssuedAnswers, RoleAssumption, RootAssumption, FederatedAssumption, ScopingDown, SessionMfa, StsOperations, SessionOperations, IssuerKeys, WebIdentityOperations];
+const imports = [IdentitiesModule, RolesModule, PoliciesModule, MfaModule, FederationModule];
 
 @Module({ imports, providers, exports: [...imports, ...providers] })
 export class SessionsModule {}

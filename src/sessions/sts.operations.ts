@@ -11,6 +11,7 @@ import { implement, type IssueCtx } from '../kernel/handler.js';
 import { SessionPolicies } from '../policies/session-policies.js';
 import { RoleAssumption } from './assume-role.js';
 import { RootAssumption } from './assume-root.js';
+import { FederatedAssumption } from './assume-federated.js';
 import { Issuer, type Actor } from './issuer.js';
 import { SessionMfa } from './mfa.js';
 import { ScopingDown } from './scoping.js';
@@ -31,12 +32,17 @@ export class StsOperations {
     private readonly rootAssumption: RootAssumption,
     private readonly scoping: ScopingDown,
     private readonly mfa: SessionMfa,
+    private readonly federated: FederatedAssumption,
   ) {}
 
   readonly operations = implement(stsContracts, {
     GetCallerIdentity: (_, ctx) =>
       Promise.resolve({ UserId: callerUserId(ctx.caller), Account: ctx.caller.account, Arn: callerArn(ctx.caller) }),
     AssumeRole: (input, ctx) => this.roleAssumption.assume(input, ctx),
+    AssumeRoleWithWebIdentity: {
+      prove: (input, { now }) => this.federated.webIdentity(input, now),
+      handle: (input, ctx) => this.federated.assumeWithWebIdentity(input, ctx),
+    },
     GetSessionToken: async (input, ctx) => {
       const actor = longTerm(ctx.caller);
       const mfaAt = await this.mfa.spent(input, ctx);

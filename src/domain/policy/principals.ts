@@ -10,7 +10,7 @@ export interface PrincipalFacts {
   readonly arn: string;
   /** The ARN of the user, of the session's role, or of the root user. */
   readonly principalArn: string;
-  /** `AIDA…`, `AROA…` without the session name, or the account id of a root user. */
+  /** `AIDA…`, `AROA…` without the session name, the account id of a root user, or the unique id of an identity provider. */
   readonly uniqueId: string;
 }
 
@@ -95,7 +95,7 @@ function compileEntry({ type, value }: PrincipalEntry, everybody: CompiledPrinci
     case 'AWS':
       return value === '*' ? ofAws(everybody, true) : ofAws(compileAwsEntry(value), false);
     case 'Federated':
-      return ({ principal }) => (principal.kind === 'federated-identity' && principal.arn === value ? granted.final : noMatch);
+      return ({ principal, principalIds }) => (principal.kind === 'federated-identity' && principalIds.get(value) === principal.uniqueId ? granted.final : noMatch);
     // Those are other callers: a service, an S3 account.
     case 'Service':
     case 'CanonicalUser':

@@ -1,0 +1,225 @@
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+
+import { Inject, Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+
+import type { TokenAlgorithm } from '../domain/identity-token.js';
+import { isArray, isObject, readJson, type Json, type JsonObject } from '../domain/policy/json.js';
+import { Clock } from '../kernel/effects.js';
+import { LOG } from '../kernel/kernel.js';
+import type { Log } from '../kernel/log.js';
+import { Outbound, OutboundError } from '../kernel/outbound.js';
+
+/** An issuer, and how its server is known. */
+export interface Issuer {
+  /** As its tokens and its discovery document write it, scheme and all. */
+  readonly url: string;
+  /** SHA-1 thumbprints of certificates, for servers that no CA vouches for. */
+  readonly thumbprints: readonly string[];
+}
+
+/** A key with which an issuer signs tokens. */
+export interface IssuerKey {
+  readonly keyId: string | undefined;
+  readonly key: KeyObject;
+  /** What the key may be used with, and nothing else. */
+  readonly algorithms: readonly TokenAlgorithm[];
+}
+
+/** The keys that an issuer published, and when that was looked at. */
+interface Published {
+  readonly keys: readonly IssuerKey[];
+  readonly at: number;
+}
+
+/** What a node knows of an issuer. */
+interface Known {
+  published: Published | undefined;
+  /** The fetch under way, and when it began. */
+  fetching: { readonly since: number; readonly done: Promise<void> } | undefined;
+  /** Why the last fetch failed, how many have in a row, and when the next may begin. */
+  failed: { readonly error: OutboundError; readonly times: number; readonly retryAt: number } | undefined;
+  /** How many fetches for unknown keys may still begin, as of when. */
+  allowance: { readonly left: number; readonly at: number };
+  /** Key ids that the issuer was found not to have, and when. */
+  readonly unknown: LRUCache<string, number>;
+}
+
+/** What is published is believed for so long, in milliseconds, and where the issuer cannot be reached for so long. */
+const FRESH_MS = 600_000;
+const STALE_MS = 3_600_000;
+/** The first wait after a failed fetch, and the longest, in milliseconds. */
+const BACK_OFF_MS = 1_000;
+const BACK_OFF_MAX_MS = 60_000;
+/** Unknown key ids have the keys fetched anew: so many times in a row, and once more in so many milliseconds. */
+const BURST = 5;
+const REFILL_MS = 2_000;
+/** For so long a key id that the issuer does not have is refused without asking again, in milliseconds. */
+const UNKNOWN_MS = 5_000;
+const UNKNOWN_MAX = 100;
+/** How many issuers a node remembers. */
+const ISSUERS_MAX = 1_000;
+/** Quotas of AWS: keys of each kind in a key set. */
+const KEYS_MAX = 100;
+const RSA_BITS = { least: 2_048, most: 8_192 } as const;
+
+const CURVES: ReadonlyMap<string, TokenAlgorithm> = new Map([
+  ['prime256v1', 'ES256'],
+  ['secp384r1', 'ES384'],
+  ['secp521r1', 'ES512'],
+]);
+
+/**
+ * The keys of issuers, fetched from what they publish (OpenID Connect Discovery 1.0 §4, RFC 7517). Remembered for ten minutes,
+ * and for an hour where the issuer is away; a key id that is not among them has them fetched anew, once for however many
+ * requests ask, so that an issuer may change its keys at any moment.
+ */
+@Injectable()
+export class OidcIssuers {
+  readonly #known = new LRUCache<string, Known>({ max: ISSUERS_MAX });
+
+  constructor(
+    private readonly outbound: Outbound,
+    private readonly clock: Clock,
+    @Inject(LOG) private readonly log: Log,
+  ) {}
+
+  /**
+   * The keys of an issuer that may have signed with an algorithm under a key id; without one, all that fit. Throws
+   * OutboundError where they cannot be known.
+   */
+  async keys(issuer: Issuer, algorithm: TokenAlgorithm, keyId: string | undefined): Promise<readonly KeyObject[]> {
+    const known = this.#of(issuer);
+    const asked = this.clock.elapsed();
+    let published = await this.#believed(issuer, known);
+    if (keyId !== undefined && !has(published, keyId)) published = await this.#renewed(issuer, known, { keyId, asked, published });
+    const fitting = published.keys.filter((key) => key.algorithms.includes(algorithm) && (keyId === undefined || key.keyId === keyId));
+    return fitting.map(({ key }) => key);
+  }
+
+  #of({ url, thumbprints }: Issuer): Known {
+    // Whom an account pins itself must not be believed for another one.
+    const name = JSON.stringify([url, [...thumbprints].map((thumbprint) => thumbprint.toLowerCase()).sort()]);
+    let known = this.#known.get(name);
+    if (known === undefined) {
+      known = { published: undefined, fetching: undefined, failed: undefined, allowance: { left: BURST, at: this.clock.elapsed() }, unknown: new LRUCache({ max: UNKNOWN_MAX }) };
+      this.#known.set(name, known);
+    }
+    return known;
+  }
+
+  /** What the issuer published not too long ago; fetched where that is not known. */
+  async #believed(issuer: Issuer, known: Known): Promise<Published> {
+    const isYounger = (than: number): boolean => known.published !== undefined && this.clock.elapsed() - known.published.at < than;
+    if (!isYounger(FRESH_MS) && (known.fetching !== undefined || this.#mayRetry(known))) await this.#fetch(issuer, known);
+    if (known.published !== undefined && isYounger(STALE_MS)) return known.published;
+    throw known.failed?.error ?? new OutboundError('unreachable', `${issuer.url}: its keys are not known`);
+  }
+
+  /** The keys as they are now, where one is asked for that was not among them. */
+  async #renewed(issuer: Issuer, known: Known, wanted: { keyId: string; asked: number; published: Published }): Promise<Published> {
+    const { keyId, asked } = wanted;
+    // A fetch that began before the token came may have missed its key; one that began after has not.
+    for (let latest = wanted.published; ; latest = known.published ?? latest) {
+      if (has(latest, keyId)) return latest;
+      if (latest.at >= asked) break;
+      const missedAt = known.unknown.get(keyId);
+      if (missedAt !== undefined && this.clock.elapsed() - missedAt < UNKNOWN_MS) return latest;
+      if (known.fetching === undefined) this.#spend(issuer, known);
+      await this.#fetch(issuer, known);
+      if (known.failed !== undefined) throw known.failed.error;
+    }
+    known.unknown.set(keyId, this.clock.elapsed());
+    return known.published ?? wanted.published;
+  }
+
+  /** Counts a fetch for an unknown key: strangers may make up key ids, and must not have an issuer flooded. */
+  #spend(issuer: Issuer, known: Known): void {
+    const now = this.clock.elapsed();
+    const { left, at } = known.allowance;
+    const refilled = Math.min(BURST, left + (now - at) / REFILL_MS);
+    if (refilled < 1 || !this.#mayRetry(known)) throw known.failed?.error ?? new OutboundError('unreachable', `${issuer.url}: too many unknown keys are asked for`);
+    known.allowance = { left: refilled - 1, at: now };
+  }
+
+  #mayRetry({ failed }: Known): boolean {
+    return failed === undefined || this.clock.elapsed() >= failed.retryAt;
+  }
+
+  /** Fetches what an issuer publishes, or waits for the fetch under way. Never throws: `known` says what came of it. */
+  async #fetch(issuer: Issuer, known: Known): Promise<void> {
+    known.fetching ??= { since: this.clock.elapsed(), done: this.#load(issuer, known, this.clock.elapsed()) };
+    await known.fetching.done;
+  }
+
+  async #load(issuer: Issuer, known: Known, since: number): Promise<void> {
+    // Not before the fetch is known to be under way.
+    await Promise.resolve();
+    try {
+      const keys = await this.#published(issuer);
+      known.published = { keys, at: since };
+      known.failed = undefined;
+    } catch (error) {
+      const fault = error instanceof OutboundError ? error : new OutboundError('answer', `${issuer.url}: what it publishes cannot be read`, { cause: error });
+      const times = (known.failed?.times ?? 0) + 1;
+      known.failed = { error: fault, times, retryAt: this.clock.elapsed() + Math.min(BACK_OFF_MAX_MS, BACK_OFF_MS * 2 ** (times - 1)) };
+      this.log.warn({ issuer: issuer.url, fault: fault.fault, why: fault.message }, 'the keys of an identity provider could not be fetched');
+    } finally {
+      known.fetching = undefined;
+    }
+  }
+
+  async #published({ url, thumbprints }: Issuer): Promise<readonly IssuerKey[]> {
+    const discovery = await this.#document(`${url.replace(/\/$/, '')}/.well-known/openid-configuration`, thumbprints);
+    if (discovery.get('issuer') !== url) throw new OutboundError('answer', `${url}: its discovery document is that of another issuer`);
+    const location = discovery.get('jwks_uri');
+    if (typeof location !== 'string') throw new OutboundError('answer', `${url}: its discovery document has no jwks_uri`);
+    const listed = (await this.#document(location, thumbprints)).get('keys');
+    if (listed === undefined || !isArray(listed)) throw new OutboundError('answer', `${url}: its key set has no keys`);
+    const keys = listed.map(readKey).filter((key) => key !== undefined);
+    for (const kind of ['rsa', 'ec']) {
+      if (keys.filter(({ key }) => key.asymmetricKeyType === kind).length > KEYS_MAX) throw new OutboundError('answer', `${url}: its key set has more than ${String(KEYS_MAX)} keys of one kind`);
+    }
+    return keys;
+  }
+
+  async #document(url: string, thumbprints: readonly string[]): Promise<JsonObject> {
+    const value = readJson((await this.outbound.get(url, { thumbprints })).toString('utf8'));
+    if (!isObject(value)) throw new OutboundError('answer', `${url} is no JSON object`);
+    return value;
+  }
+}
+
+function has({ keys }: Published, keyId: string): boolean {
+  return keys.some((key) => key.keyId === keyId);
+}
+
+/** A key of a key set (RFC 7517 §4); undefined for what is not for signatures, or not for these. */
+function readKey(value: Json): IssuerKey | undefined {
+  if (!isObject(value)) return undefined;
+  const [type, use, operations, keyId, algorithm] = ['kty', 'use', 'key_ops', 'kid', 'alg'].map((name) => value.get(name));
+  if (use !== undefined && use !== 'sig') return undefined;
+  if (operations !== undefined && !(isArray(operations) && operations.includes('verify'))) return undefined;
+  if (keyId !== undefined && typeof keyId !== 'string') return undefined;
+  const members = type === 'RSA' ? ['kty', 'n', 'e'] : type === 'EC' ? ['kty', 'crv', 'x', 'y'] : [];
+  const key = publicKey(Object.fromEntries(members.map((name) => [name, value.get(name)])));
+  const algorithms = key === undefined ? [] : algorithmsOf(key).filter((name) => algorithm === undefined || name === algorithm);
+  return key === undefined || algorithms.length === 0 ? undefined : { keyId, key, algorithms };
+}
+
+function publicKey(jwk: Readonly<Record<string, unknown>>): KeyObject | undefined {
+  try {
+    return createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
+  } catch {
+    return undefined;
+  }
+}
+
+function algorithmsOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): readonly TokenAlgorithm[] {
+  if (asymmetricKeyType === 'rsa') {
+    const bits = asymmetricKeyDetails?.modulusLength ?? 0;
+    return bits >= RSA_BITS.least && bits <= RSA_BITS.most ? ['RS256', 'RS384', 'RS512'] : [];
+  }
+  const algorithm = CURVES.get(asymmetricKeyDetails?.namedCurve ?? '');
+  return algorithm === undefined ? [] : [algorithm];
+}
