@@ -52,7 +52,7 @@ const STALE_MS = 3_600_000;
 const BACK_OFF_MS = 1_000;
 const BACK_OFF_MAX_MS = 60_000;
 /** Unknown key ids have the keys fetched anew: so many times in a row, and once more in so many milliseconds. */
-const BURST = 5;
+const BURST = 10;
 const REFILL_MS = 2_000;
 /** For so long a key id that the issuer does not have is refused without asking again, in milliseconds. */
 const UNKNOWN_MS = 5_000;

@@ -13,6 +13,7 @@ import { loadConfig } from '../../src/kernel/config.js';
 import { openLog } from '../../src/kernel/log.js';
 import { scratchDatabase, type ScratchDatabase } from './database.js';
 import { FixedClock, SeededRandom } from './fakes.js';
+import { TestIdp } from './idp.js';
 
 /** What a client signs with. */
 export interface Keys {
@@ -61,6 +62,7 @@ export class TestApp {
   private static booted = 0;
   private readonly clients: { destroy(): void }[] = [];
   readonly lines: string[] = [];
+  private provider: Promise<TestIdp> | undefined;
 
   private constructor(
     readonly database: ScratchDatabase,
@@ -81,7 +83,7 @@ export class TestApp {
     const lines: string[] = [];
     TestApp.booted += 1;
     let rootKey: Bootstrapped | undefined;
-    const running = await start(loadConfig({ STINT_PORT: '0', DATABASE_URL: 'postgres://unused', STINT_MASTER_KEY: MASTER_KEY, STINT_DATABASE_POOL_SIZE: '6', ...options.env }), {
+    const running = await start(loadConfig({ STINT_PORT: '0', DATABASE_URL: 'postgres://unused', STINT_MASTER_KEY: MASTER_KEY, STINT_DATABASE_POOL_SIZE: '6', STINT_ISSUER_ALLOW_CIDRS: '127.0.0.0/8,::1/128', ...options.env }), {
       databaseUrl: options.databaseUrl ?? database.url,
       masterKey: MasterKey.parse(MASTER_KEY),
       keepRootKey: (key) => {
@@ -116,6 +118,12 @@ export class TestApp {
   /** An unmodified IAM client. */
   iam(keys?: Keys): IAMClient {
     return this.client(new IAMClient(this.options(keys)));
+  }
+
+  /** An identity provider that lives as long as this. */
+  async idp(): Promise<TestIdp> {
+    this.provider ??= TestIdp.start();
+    return this.provider;
   }
 
   /** A signed request, byte for byte as said. */
@@ -190,6 +198,7 @@ export class TestApp {
   async close(): Promise<void> {
     for (const client of this.clients) client.destroy();
     await this.running.close();
+    await (await this.provider)?.close();
     await this.connection.end();
     if (this.owner) await this.database.drop();
   }

@@ -6,6 +6,9 @@ x509.cryptoProvider.set(webcrypto as never);
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
+/** Whatever the clock of a test and that of the machine say, they are valid, or not. */
+const [NOT_BEFORE, EXPIRED, NOT_AFTER] = ['2020-01-01', '2021-01-01', '2049-01-01'].map((day) => new Date(`${day}T00:00:00Z`)) as [Date, Date, Date];
+
 /** A certificate with its private key, in PEM. */
 export interface Certified {
   readonly cert: string;
@@ -27,8 +30,8 @@ export class TestCa {
       serialNumber: serial(),
       subject: `CN=${name}`,
       issuer: options.by?.certificate.subject ?? `CN=${name}`,
-      notBefore: new Date(Date.now() - 3_600_000),
-      notAfter: new Date(Date.now() + 86_400_000),
+      notBefore: NOT_BEFORE,
+      notAfter: NOT_AFTER,
       signingAlgorithm: ALGORITHM,
       publicKey: keys.publicKey,
       signingKey: (options.by?.keys ?? keys).privateKey,
@@ -52,8 +55,8 @@ export class TestCa {
       serialNumber: serial(),
       subject: `CN=${names[0] ?? ''}`,
       issuer: this.certificate.subject,
-      notBefore: new Date(Date.now() - 7_200_000),
-      notAfter: new Date(Date.now() + (options.expired === true ? -3_600_000 : 86_400_000)),
+      notBefore: NOT_BEFORE,
+      notAfter: options.expired === true ? EXPIRED : NOT_AFTER,
       signingAlgorithm: ALGORITHM,
       publicKey: keys.publicKey,
       signingKey: this.keys.privateKey,
