@@ -75,6 +75,7 @@ function describe({ name, contract }: Implementation, verb: string): Schema {
   const inBody = rest.filter((member) => !inQuery.includes(member));
   return {
     operationId: name,
+    ...('caller' in contract.access && contract.access.caller === 'proved' ? { security: [] } : {}),
     summary: contract.summary,
     tags: [tagOf(contract)],
     parameters: [

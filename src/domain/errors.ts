@@ -31,7 +31,6 @@ export const catalogue = {
   FeatureEnabled: sender(409, 'Outbound web identity federation is enabled already.', 'FeatureEnabledException'),
   IdempotencyConflict: sender(409, 'The Idempotency-Key was used by the same caller for another request; use a new key for each request.'),
   IDPCommunicationError: sender(400, 'The identity provider could not be reached to verify its token; repeat the call.'),
-  IDPRejectedClaim: sender(403, 'The identity provider, or what the account says about it, does not let the token be used.'),
   IncompleteSignature: sender(400, 'The signature parts of the request are malformed or incomplete.'),
   InsufficientSessionLifetime: sender(400, 'The session could not last as long as is needed: the calling session ends earlier, or minRemaining asks for more than would be granted.'),
   InternalFailure: receiver(500, 'A bug in Stint; the log holds the cause under the request id.'),

@@ -169,9 +169,11 @@ const federated: Reader<Federation> = (value) => {
 };
 const federatedKey: Reader<readonly [string, string | readonly string[]]> = (entry) => {
   const [key, value, ...more] = Array.isArray(entry) ? (entry as unknown[]) : [];
-  const isValue = typeof value === 'string' || (Array.isArray(value) && value.every((item) => typeof item === 'string'));
-  return typeof key === 'string' && isValue && more.length === 0 ? [key, value as string | readonly string[]] : undefined;
+  return typeof key === 'string' && isFederatedValue(value) && more.length === 0 ? [key, value] : undefined;
 };
+function isFederatedValue(value: unknown): value is string | readonly string[] {
+  return typeof value === 'string' || (Array.isArray(value) && value.every((item) => typeof item === 'string'));
+}
 const link: Reader<ChainLink> = (value) => {
   const [sessionId, principalId, at, ...more] = Array.isArray(value) ? (value as unknown[]) : [];
   const issuedAt = time(at);

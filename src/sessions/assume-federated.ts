@@ -42,8 +42,6 @@ interface Begun {
 /** Starts sessions as roles for those for whom an identity provider of the account vouches (AWS STS API Reference: AssumeRoleWithWebIdentity). */
 @Injectable()
 export class FederatedAssumption {
-  // What is looked at to begin a session lies in as many places.
-  // eslint-disable-next-line house/max-params
   constructor(
     private readonly tokens: IdentityTokens,
     private readonly roles: RolesStore,

@@ -1,4 +1,4 @@
-import { CreateOpenIDConnectProviderCommand, DeleteOpenIDConnectProviderCommand } from '@aws-sdk/client-iam';
+import { CreateOpenIDConnectProviderCommand, DeleteOpenIDConnectProviderCommand, ListRolesCommand, ListUsersCommand } from '@aws-sdk/client-iam';
 import { AssumeRoleCommand, AssumeRoleWithWebIdentityCommand, GetCallerIdentityCommand, STSClient, type AssumeRoleWithWebIdentityCommandInput, type AssumeRoleWithWebIdentityCommandOutput } from '@aws-sdk/client-sts';
 
 import { TestApp, type Keys } from '../support/app.js';
@@ -179,8 +179,10 @@ describe('AssumeRoleWithWebIdentity', () => {
 
   it('limits a session by policies that are passed', async () => {
     const { arn } = await role(undefined, { policy: allows('iam:*') });
-    const { Credentials: _, ...answer } = await assume({ RoleArn: arn, Policy: JSON.stringify(allows('iam:GetUser')) });
-    expect(answer.PackedPolicySize).toBeGreaterThan(0);
+    expect(await assume({ RoleArn: arn, Policy: JSON.stringify(allows('iam:ListUsers')) })).toMatchObject({ PackedPolicySize: expect.any(Number) });
+    const keys = keysOf(await assume({ RoleArn: arn, Policy: JSON.stringify(allows('iam:ListUsers')) }));
+    await app.iam(keys).send(new ListUsersCommand());
+    await expect(app.iam(keys).send(new ListRolesCommand())).rejects.toMatchObject({ name: 'AccessDenied', message: expect.stringContaining('because no session policy allows the iam:ListRoles action') });
   });
 
   describe('tags and source identity', () => {
@@ -282,7 +284,7 @@ describe('AssumeRoleWithWebIdentity', () => {
     const encoded = (value: unknown): string => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
     const ALGORITHMS = 'The ID Token must be signed with one of RS256, RS384, RS512, ES256, ES384, ES512.';
     const parameter = (name: string): string => `The ID Token has the header parameter ${name}, which is not accepted.`;
-    const parts = async (header: unknown, claims: unknown = idp.claims(app.clock.now())): Promise<string> => Promise.resolve(`${encoded(header)}.${encoded(claims)}.${encoded('signature')}`);
+    const parts = (header: unknown, claims: unknown = idp.claims(app.clock.now())): Promise<string> => Promise.resolve(`${encoded(header)}.${encoded(claims)}.${encoded('signature')}`);
     const good = { alg: 'ES256', typ: 'JWT', kid: 'first' };
     const cases: readonly [string, () => Promise<string>, string][] = [
       ['text', () => Promise.resolve('text'), NOT_A_JWT],
@@ -329,8 +331,7 @@ describe('AssumeRoleWithWebIdentity', () => {
     it('is refused: signed by another key under the same name', async () => {
       const { arn } = await role();
       const own = idp.keys;
-      const [{ kid = '', alg = '' } = {}] = own;
-      idp.keys = [await signingKey(kid, alg)];
+      idp.keys = await Promise.all(own.slice(0, 1).map(({ kid, alg }) => signingKey(kid, alg)));
       const forged = await idp.token(app.clock.now());
       idp.keys = own;
       await expectUnknown(() => assume({ RoleArn: arn, WebIdentityToken: forged }), 'InvalidIdentityToken', 'The signature of the ID Token is not valid.');

@@ -86,6 +86,7 @@ async function tour(allowed: Allowed, at: { app: TestApp; face: Face; caller: Ke
   await managedPolicies(allowed, { UserName, RoleName, PolicyName: `Managed-${face}` });
   await groupsAndBoundaries(allowed, { UserName, RoleName, GroupName: `group-${face}` });
   await identityProviders(allowed, { face, secrets });
+  await webIdentity(allowed, { app: at.app, face, secrets });
   await passwords(allowed, { face, caller, secrets, UserName });
   await mfaDevices(allowed, { face, UserName, caller, secrets, app: at.app });
   await allowed('UpdateAccessKey', { UserName, AccessKeyId, Status: 'Inactive' });
@@ -254,6 +255,21 @@ async function mfaDevices(allowed: Allowed, at: { app: TestApp; face: Face; User
   const { output } = await allowed('GetSessionToken', kept.given(kept.code(1)), at.caller);
   const session = keysIn(output, 'credentials');
   secrets.set(session.secretAccessKey, `the secret of a session with MFA (${face})`).set(session.sessionToken ?? '', `the token of a session with MFA (${face})`);
+}
+
+/** A token of an identity provider, and the session that it is good for. */
+async function webIdentity(allowed: Allowed, { app, face, secrets }: { app: TestApp; face: Face; secrets: Map<string, string> }): Promise<void> {
+  const idp = await app.idp();
+  const { output } = await allowed('CreateOpenIDConnectProvider', { Url: idp.issuer, ClientIDList: ['stint'], ThumbprintList: [idp.thumbprint] });
+  const { openIDConnectProviderArn: arn } = output as { openIDConnectProviderArn: string };
+  const RoleName = `federated-${face}`;
+  const role = await allowed('CreateRole', { RoleName, AssumeRolePolicyDocument: JSON.stringify(trusts({ Federated: arn }, undefined, 'sts:AssumeRoleWithWebIdentity')) });
+  const WebIdentityToken = await idp.token(app.clock.now());
+  const assumed = await allowed('AssumeRoleWithWebIdentity', { RoleArn: (role.output as { role: { arn: string } }).role.arn, RoleSessionName: 'tour', WebIdentityToken });
+  const session = keysIn(assumed.output, 'credentials');
+  secrets.set(WebIdentityToken, `a token of an identity provider (${face})`).set(session.secretAccessKey, `the secret of a federated session (${face})`).set(session.sessionToken ?? '', `its token (${face})`);
+  await allowed('DeleteRole', { RoleName });
+  await allowed('DeleteOpenIDConnectProvider', { OpenIDConnectProviderArn: arn });
 }
 
 /** From now on, the signature of every request is one of the secrets. */

@@ -79,7 +79,7 @@ export class TestIdp {
 
   /** Answers as a provider does. */
   publish(): void {
-    const answer = (path: string, body: () => unknown): unknown => this.answers.set(path, () => ({ status: 200, body: JSON.stringify(body()) }));
+    const answer = (path: string, body: () => object): unknown => this.answers.set(path, () => ({ status: 200, body: JSON.stringify(body()) }));
     answer(`${this.path}/.well-known/openid-configuration`, () => ({ issuer: this.issuer, jwks_uri: `${this.issuer}/jwks` }));
     answer(`${this.path}/jwks`, () => ({ keys: this.keys.map(({ jwk }) => jwk) }));
   }
@@ -87,7 +87,7 @@ export class TestIdp {
   /** The claims of a good token. */
   claims(now: Date, more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
     const seconds = Math.floor(now.getTime() / 1000);
-    const claims = { iss: this.issuer, aud: 'stint', sub: 'repo:octo-org/octo-repo:ref:refs/heads/main', iat: seconds, nbf: seconds, exp: seconds + 300, ...more };
+    const claims: Record<string, unknown> = { iss: this.issuer, aud: 'stint', sub: 'repo:octo-org/octo-repo:ref:refs/heads/main', iat: seconds, nbf: seconds, exp: seconds + 300, ...more };
     return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined));
   }
 
@@ -95,7 +95,7 @@ export class TestIdp {
   async token(now: Date, more: Readonly<Record<string, unknown>> = {}, header: Readonly<Record<string, unknown>> = {}): Promise<string> {
     const [key] = this.keys;
     if (key === undefined) throw new Error('the provider has no key');
-    return new SignJWT(this.claims(now, more)).setProtectedHeader({ alg: key.alg, kid: key.kid, typ: 'JWT', ...header } as never).sign(key.privateKey);
+    return new SignJWT(this.claims(now, more)).setProtectedHeader({ alg: key.alg, kid: key.kid, typ: 'JWT', ...header }).sign(key.privateKey);
   }
 
   async close(): Promise<void> {
