@@ -190,8 +190,12 @@ export function callerUserId(caller: Caller): string {
   }
 }
 
-/** The unique id of whoever the caller acts as, without a session name: a user, a role, a federated user or an account. */
+/**
+ * The unique id of whoever the caller acts as, without a session name: a user, a role, a federated user or an account;
+ * of somebody for whom a provider vouches, that of the provider, a colon and who he is there.
+ */
 export function principalId(caller: Caller): string {
+  if (caller.kind === 'federated-identity') return `${caller.providerId}:${caller.subject}`;
   return caller.kind === 'assumed-role' ? caller.roleId : callerUserId(caller);
 }
 

@@ -40,6 +40,8 @@ export function endings({ chain, startedBy }: Chain): readonly (readonly [Revoca
   const found: (readonly [RevocationKey, Date])[] = [];
   const root = chain[0]?.sessionId ?? '';
   let obtainedBy = startedBy;
+  const provider = vouching(startedBy);
+  if (provider !== undefined && chain[0] !== undefined) found.push([revocationKey('principal', provider), chain[0].issuedAt]);
   for (const { sessionId, principalId, issuedAt } of chain) {
     found.push([revocationKey('session', sessionId), issuedAt], [revocationKey('chain', root), issuedAt], [revocationKey('principal', obtainedBy), issuedAt]);
     if (principalId.startsWith('AROA')) found.push([revocationKey('role', principalId), issuedAt]);
@@ -48,6 +50,11 @@ export function endings({ chain, startedBy }: Chain): readonly (readonly [Revoca
     obtainedBy = principalId;
   }
   return found;
+}
+
+/** The unique id of the identity provider that vouches for somebody; undefined for who needs none (principalId). */
+function vouching(id: string): string | undefined {
+  return /^((?:OIDC|SAML)[A-Z2-7]{20}):/.exec(id)?.[1];
 }
 
 /** Whether a session has been ended. `endedBefore` says, for a revocation, that sessions issued before that time (epoch milliseconds) are over. */

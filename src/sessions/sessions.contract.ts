@@ -6,6 +6,8 @@ import type { Caller } from '../domain/principal.js';
 
 const SessionId = z.uuid({ error: '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' });
 const Time = z.iso.datetime({ error: 'a time like 2026-11-25T03:20:00Z' });
+/** Who somebody is at the identity provider that `PrincipalArn` names. */
+const Subject = z.string().min(1).max(255);
 const Status = z.enum(['active', 'expired', 'revoked']);
 
 /** A session as answers show it: who, from where, through what, until when; never its secret. */
@@ -46,6 +48,7 @@ export const sessionContracts = {
     effect: 'read',
     input: z.object({
       PrincipalArn: ArnText.optional(),
+      Subject: Subject.optional(),
       RoleArn: ArnText.optional(),
       RootSessionId: SessionId.optional(),
       Kind: z.enum(['assumed-role', 'user', 'root', 'federated-user']).optional(),
@@ -80,6 +83,7 @@ export const sessionContracts = {
     effect: 'change',
     input: z.object({
       PrincipalArn: ArnText.optional(),
+      Subject: Subject.optional(),
       RoleArn: ArnText.optional(),
       RootSessionId: SessionId.optional(),
       IssuedBefore: Time.optional(),

@@ -3,8 +3,10 @@ import type { z } from 'zod';
 
 import { iamArn, nameInArn, parseArn, rootArn } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
+import { providerInArn } from '../domain/providers.js';
 import type { RevocationKind } from '../domain/session-chain.js';
 import { IdentitiesStore } from '../identities/identities.store.js';
+import { IdentityProvidersStore } from '../identities/providers.store.js';
 import type { ReadTx, Tx } from '../kernel/database.js';
 import { Random } from '../kernel/effects.js';
 import { implement, type ChangeCtx } from '../kernel/handler.js';
@@ -43,6 +45,7 @@ export class SessionOperations {
     private readonly revocations: RevocationsStore,
     private readonly identities: IdentitiesStore,
     private readonly roles: RolesStore,
+    private readonly providers: IdentityProvidersStore,
     private readonly random: Random,
   ) {}
 
@@ -53,7 +56,7 @@ export class SessionOperations {
       requireTimeAndId(request);
       return ctx.read(async (tx) => {
         const filter: SessionFilter = {
-          ...(input.PrincipalArn !== undefined && { principal: { ids: await this.#shownAs(tx, account, input.PrincipalArn), arn: input.PrincipalArn } }),
+          ...(await this.#principal(tx, account, input)),
           ...(input.RoleArn !== undefined && { roleIds: await this.#roleIds(tx, account, input.RoleArn) }),
           rootSessionId: input.RootSessionId,
           kind: input.Kind,
@@ -77,13 +80,13 @@ export class SessionOperations {
       return this.#end(ctx, { kind: 'session', subjects: [row.sessionId], filter: { throughSessionId: row.sessionId } });
     },
     RevokeSessions: async (input, ctx) => {
-      const { PrincipalArn, RoleArn, RootSessionId } = input;
+      const { PrincipalArn, Subject, RoleArn, RootSessionId } = input;
       if ([PrincipalArn, RoleArn, RootSessionId].filter((given) => given !== undefined).length !== 1) {
         throw new ApiError('ValidationError', 'Exactly one of principalArn, roleArn and rootSessionId must be given.');
       }
       const issuedBefore = input.IssuedBefore === undefined ? undefined : new Date(input.IssuedBefore);
       if (issuedBefore !== undefined && issuedBefore > ctx.now) throw new ApiError('ValidationError', 'issuedBefore lies in the future.');
-      const ending = await this.#endingOf(ctx.tx, ctx.caller.account, { PrincipalArn, RoleArn, RootSessionId });
+      const ending = await this.#endingOf(ctx.tx, ctx.caller.account, { PrincipalArn, Subject, RoleArn, RootSessionId });
       return this.#end(ctx, { ...ending, ...(issuedBefore !== undefined && { issuedBefore }) });
     },
     WhoIs: async (input, ctx) => {
@@ -102,7 +105,11 @@ export class SessionOperations {
     return row;
   }
 
-  async #endingOf(tx: Tx, account: string, of: { PrincipalArn: string | undefined; RoleArn: string | undefined; RootSessionId: string | undefined }): Promise<Ending> {
+  async #endingOf(tx: Tx, account: string, of: { PrincipalArn: string | undefined; Subject: string | undefined; RoleArn: string | undefined; RootSessionId: string | undefined }): Promise<Ending> {
+    if (of.Subject !== undefined) {
+      const ids = required(await this.#subjectIds(tx, account, of), of.Subject);
+      return { kind: 'principal', subjects: ids, filter: { obtainedBy: ids } };
+    }
     if (of.PrincipalArn !== undefined) {
       const ids = required(await this.#principalIds(tx, account, of.PrincipalArn), of.PrincipalArn);
       // Anybody could be named who might be federated one day; a rule is kept only for somebody who was.
@@ -160,9 +167,30 @@ export class SessionOperations {
     if (arn === rootArn(account)) return [account];
     if (arn.startsWith('arn:aws:sts::') && /^federated-user\/[\w+=,.@-]{2,32}$/.test(parsed.resource)) return [`${account}:${parsed.resource.slice('federated-user/'.length)}`];
     if (nameInArn(arn, 'role') !== undefined) return this.#roleIds(tx, account, arn);
-    if (nameInArn(arn, 'user') === undefined) throw notOne(arn, 'a user, role, federated user or root user');
+    if (providerInArn(arn) !== undefined) return this.#providerIds(tx, account, arn);
+    if (nameInArn(arn, 'user') === undefined) throw notOne(arn, 'a user, role, federated user, identity provider or root user');
     const user = await this.identities.userByArnIn(tx, arn);
     return [...new Set([...(user === undefined ? [] : [user.userId]), ...(await this.store.issuerIds(tx, account, arn))])];
+  }
+
+  /** Unique ids of the identity providers that have or had an ARN. */
+  async #providerIds(tx: ReadTx, account: string, arn: string): Promise<readonly string[]> {
+    const provider = await this.providers.findIn(tx, arn, account);
+    const vouched = await this.store.issuerIds(tx, account, arn);
+    return [...new Set([...(provider === undefined ? [] : [provider.providerId]), ...vouched.map((id) => id.slice(0, id.indexOf(':')))])];
+  }
+
+  /** Unique ids of somebody for whom identity providers of this ARN vouched. Throws ValidationError where it is none. */
+  async #subjectIds(tx: ReadTx, account: string, of: { PrincipalArn?: string | undefined; Subject?: string | undefined }): Promise<readonly string[]> {
+    const { PrincipalArn: arn = '', Subject: subject = '' } = of;
+    if (providerInArn(arn)?.account !== account) throw new ApiError('ValidationError', 'A subject is that of an identity provider of this account, whose ARN must be given as principalArn.');
+    return (await this.store.issuerIds(tx, account, arn)).filter((id) => id.slice(id.indexOf(':') + 1) === subject);
+  }
+
+  /** Whose sessions are listed. */
+  async #principal(tx: ReadTx, account: string, of: { PrincipalArn?: string | undefined; Subject?: string | undefined }): Promise<Pick<SessionFilter, 'principal' | 'obtainedBy'>> {
+    if (of.Subject !== undefined) return { obtainedBy: await this.#subjectIds(tx, account, of) };
+    return of.PrincipalArn === undefined ? {} : { principal: { ids: await this.#shownAs(tx, account, of.PrincipalArn), arn: of.PrincipalArn } };
   }
 
   async #roleIds(tx: ReadTx, account: string, arn: string): Promise<readonly string[]> {

@@ -169,6 +169,7 @@ const THROUGH_ROLE = `EXISTS (SELECT 1 FROM jsonb_array_elements(s.ancestors) AS
 const OBTAINED = `(
   (s.issuerId IN (:...ids) AND s.issuedAt < :before)
   OR (s.startedBy IN (:...ids) AND ${FIRST_MS} < :beforeMs)
+  OR (s.startedBy ~ '^(OIDC|SAML)' AND split_part(s.startedBy, ':', 1) IN (:...ids) AND ${FIRST_MS} < :beforeMs)
   OR (s.kind = 'federated-user' AND s.principalId IN (:...ids) AND s.issuedAt < :before)
   OR EXISTS (SELECT 1 FROM jsonb_array_elements(s.ancestors) WITH ORDINALITY AS a (link, n)
              WHERE a.link->>1 IN (:...ids) AND COALESCE((s.ancestors->(a.n::int)->>2)::bigint, extract(epoch FROM s.issuedAt) * 1000) < :beforeMs))`;
@@ -187,7 +188,7 @@ function conditions(account: string, filter: SessionFilter): { clauses: readonly
   const { principal, endedBefore = LATER_THAN_ALL } = filter;
   Object.assign(values, { before: endedBefore, beforeMs: endedBefore.getTime() });
   add(principal, `(s.principalArn = :arn OR ${principal?.ids.length === 0 ? 'FALSE' : OBTAINED})`, { arn: principal?.arn, ids: principal?.ids });
-  add(filter.obtainedBy, OBTAINED, { ids: filter.obtainedBy });
+  add(filter.obtainedBy, filter.obtainedBy?.length === 0 ? 'FALSE' : OBTAINED, { ids: filter.obtainedBy });
   add(filter.roleIds, filter.roleIds?.length === 0 ? 'FALSE' : `((s.roleId IN (:...roleIds) AND s.issuedAt < :before) OR ${THROUGH_ROLE})`, { roleIds: filter.roleIds });
   add(filter.rootSessionId, `(s.rootSessionId = :rootSessionId AND ${FIRST_MS} < :beforeMs)`, { rootSessionId: filter.rootSessionId });
   add(filter.throughSessionId, `(s.sessionId = :throughSessionId OR s.ancestors @> :through::jsonb)`, { throughSessionId: filter.throughSessionId, through: JSON.stringify([[filter.throughSessionId]]) });

@@ -30,6 +30,7 @@ const sixDigits = (shown: string): Violation[] => [shorter('12345', 6), ['123456
 
 /** Violations by member, or by operation and member where an operation has bounds of its own. */
 const violations: Readonly<Record<string, readonly Violation[]>> = {
+  Subject: [shorter('', 1), longer(255)],
   WebIdentityToken: [shorter('abc', 4), longer(20_000)],
   AWSServiceName: [shorter('', 1), longer(128), pattern('a b', '[\\w+=,.@-]+')],
   AccountAlias: [shorter('ab', 3), longer(63), pattern('A-b', '^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$'), pattern('a--b', '^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$'), pattern('-ab', '^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$'), pattern('ab-', '^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$')],

@@ -227,6 +227,30 @@ describe('AssumeRoleWithWebIdentity', () => {
     });
   });
 
+  it('goes on under load while the provider changes its keys, again and again', async () => {
+    const { arn } = await role();
+    let left = 6;
+    const rotations = async (): Promise<void> => {
+      for (; left > 0; left -= 1) {
+        const old = idp.keys.slice(0, 1);
+        const next = await signingKey(`rotated ${String(left)}`);
+        // It signs with the new one at once, and publishes the last one still: what it has signed is under way.
+        idp.keys = [next, ...old];
+        await assume({ RoleArn: arn });
+      }
+    };
+    const load = async (): Promise<number> => {
+      let done = 0;
+      while (left > 0) {
+        await assume({ RoleArn: arn });
+        done += 1;
+      }
+      return done;
+    };
+    const [, ...done] = await Promise.all([rotations(), ...Array.from({ length: 12 }, load)]);
+    expect(Math.min(...done)).toBeGreaterThan(0);
+  });
+
   describe('the roles claim', () => {
     const claim = 'https://aws.amazon.com/roles';
 
@@ -353,6 +377,41 @@ describe('AssumeRoleWithWebIdentity', () => {
       for (const kid of ['../../../../dev/null', "' OR 1=1 --", '']) {
         await expectUnknown(async () => assume({ RoleArn: arn, WebIdentityToken: await idp.token(app.clock.now(), {}, { kid }) }), 'InvalidIdentityToken', NO_KEYS);
       }
+    });
+  });
+
+  describe('sessions', () => {
+    const gone = { name: 'ExpiredToken' };
+    const who = async (answer: AssumeRoleWithWebIdentityCommandOutput): Promise<unknown> => app.sts(keysOf(answer)).send(new GetCallerIdentityCommand());
+    const of = async (sub: string, RoleArn: string): Promise<AssumeRoleWithWebIdentityCommandOutput> => assume({ RoleArn, WebIdentityToken: await idp.token(app.clock.now(), { sub }) });
+
+    it('are listed and ended by who somebody is at the provider, with what was obtained with them', async () => {
+      const { arn } = await role(undefined, { policy: allows('sts:AssumeRole') });
+      roles += 1;
+      const next = await world.role(`after-${String(roles)}`, trusts(arn));
+      const [mallory, alice] = [await of('mallory', arn), await of('alice', arn)];
+      app.clock.advance(1);
+      const chained = await app.sts(keysOf(mallory)).send(new AssumeRoleCommand({ RoleArn: next.arn, RoleSessionName: 'next' }));
+      const query = `principalArn=${encodeURIComponent(providerArn)}&subject=mallory`;
+      const { body } = await app.rest(world.root, `GET /v1/sessions?${query}`);
+      expect((body as unknown as { sessions: object[] }).sessions).toMatchObject([{ sessionName: 'next' }, { sessionName: 'ci', operation: 'AssumeRoleWithWebIdentity', status: 'active' }]);
+      expect((await app.rest(world.root, 'POST /v1/sessions/revoke', { principalArn: providerArn, subject: 'mallory' })).body).toEqual({ revoked: 2, effectiveWithinSeconds: 1 });
+      for (const over of [mallory, chained as AssumeRoleWithWebIdentityCommandOutput]) await expect(who(over)).rejects.toMatchObject(gone);
+      await who(alice);
+      expect((await app.rest(world.root, 'POST /v1/sessions/revoke', { principalArn: providerArn, subject: 'nobody' })).status).toBe(404);
+      expect((await app.rest(world.root, 'POST /v1/sessions/revoke', { principalArn: arn, subject: 'mallory' })).status).toBe(400);
+    });
+
+    it('are ended for all for whom a provider vouched, and only those', async () => {
+      const { arn } = await role();
+      const user = await world.user(`bob-${String(roles)}`);
+      const other = await world.session(user, await world.role(`of-bob-${String(roles)}`, trusts(user.arn)));
+      const [first, second] = [await of('first', arn), await of('second', arn)];
+      expect((await app.rest(world.root, 'POST /v1/sessions/revoke', { principalArn: providerArn })).status).toBe(200);
+      for (const over of [first, second]) await expect(who(over)).rejects.toMatchObject(gone);
+      await app.sts(other).send(new GetCallerIdentityCommand());
+      app.clock.advance(60);
+      await who(await of('first', arn));
     });
   });
 

@@ -220,7 +220,7 @@ describe('ending', () => {
     ['two at once', ({ user: { arn }, session }) => ({ PrincipalArn: arn, RootSessionId: session }), { code: 'ValidationError', status: 400, message: /^Exactly one of/ }],
     ['what is issued in the future', ({ user: { arn } }) => ({ PrincipalArn: arn, IssuedBefore: '2030-01-01T00:00:00Z' }), { code: 'ValidationError', status: 400, message: /^issuedBefore lies in the future\.$/ }],
     ['a principal of another account', () => ({ PrincipalArn: 'arn:aws:iam::000000000001:user/alice' }), { code: 'ValidationError', status: 400, message: /is not the ARN of a principal of this account\.$/ }],
-    ['a session by its ARN', () => ({ PrincipalArn: `arn:aws:sts::${world.root.account}:assumed-role/a/b` }), { code: 'ValidationError', status: 400, message: /is not the ARN of a user, role, federated user or root user/ }],
+    ['a session by its ARN', () => ({ PrincipalArn: `arn:aws:sts::${world.root.account}:assumed-role/a/b` }), { code: 'ValidationError', status: 400, message: /is not the ARN of a user, role, federated user, identity provider or root user/ }],
     ['a role that never was', () => ({ RoleArn: `arn:aws:iam::${world.root.account}:role/never` }), { code: 'NoSuchEntity', status: 404, message: /cannot be found\.$/ }],
     ['a chain by one of its later sessions', () => ({ RootSessionId: '00000000-0000-4000-8000-000000000000' }), { code: 'NoSuchEntity', status: 404, message: /cannot be found\.$/ }],
   ];
