@@ -1,4 +1,4 @@
-import { KeyObject } from 'node:crypto';
+import { type KeyObject } from 'node:crypto';
 
 import type { TokenAlgorithm } from '../../src/domain/identity-token.js';
 import { OidcIssuers } from '../../src/federation/oidc-issuers.js';

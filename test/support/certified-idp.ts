@@ -36,11 +36,12 @@ export class CertifiedIdp {
     const signing = await signingKey('certified', alg);
     const configuration: Configuration = {
       clients: [{ client_id: CLIENT, redirect_uris: [REDIRECT], response_types: ['code'], grant_types: ['authorization_code'], token_endpoint_auth_method: 'none', id_token_signed_response_alg: alg as 'RS256' }],
-      jwks: { keys: [{ ...signing.privateKey.export({ format: 'jwk' }), kid: signing.kid, alg, use: 'sig' } as JWK] },
+      jwks: { keys: [{ ...signing.privateKey.export({ format: 'jwk' }), kid: signing.kid, alg, use: 'sig' }] },
       cookies: { keys: ['test'] },
     };
     const provider = quietly(() => new Provider(issuer, configuration));
-    server.on('request', provider.callback());
+    const answer = provider.callback();
+    server.on('request', (incoming, response) => void answer(incoming, response));
     return new CertifiedIdp(server, ca, issuer);
   }
 
