@@ -1,5 +1,7 @@
-import { hash } from 'node:crypto';
+import { createPrivateKey, hash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 
+import { Secret } from '../../src/domain/secret.js';
 import { verifyResponse } from '../../src/federation/saml/response.js';
 import { assertion, encoded, MOMENT, response, SAML, TestIdp, trustIn } from '../support/saml-idp.js';
 
@@ -40,5 +42,30 @@ describe('the response of a SAML identity provider', () => {
       },
       isEncrypted: false,
     });
+  });
+});
+
+describe('responses that another program signed and encrypted', () => {
+  interface Vectors {
+    readonly certificates: Readonly<Record<'rsa' | 'ec', string>>;
+    readonly privateKey: string;
+    readonly cases: readonly { readonly name: string; readonly key: 'rsa' | 'ec'; readonly response: string }[];
+  }
+  const { certificates, privateKey, cases } = JSON.parse(readFileSync('test/vectors/saml/xmlsec1.json', 'utf8')) as Vectors;
+  const key = Secret.of(createPrivateKey({ key: Buffer.from(privateKey, 'base64'), format: 'der', type: 'pkcs8' }).export({ format: 'pem', type: 'pkcs8' }).toString());
+
+  it.each(cases)('are read: $name', ({ key: by, response: given }) => {
+    const facts = verifyResponse(given, trustIn([], { certificates: [certificates[by]], privateKeys: [key] }), MOMENT);
+    expect(facts).toMatchObject({
+      subject: 'bücher & <s>@example.com',
+      subjectType: 'urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress',
+      roleSessionName: 'alice@example.com',
+      directoryKeys: { 'saml:edupersonaffiliation': ['staff', 'member'] },
+    });
+  });
+
+  it.each(cases)('are not, by the certificate of another key: $name', ({ key: by, response: given }) => {
+    const other = by === 'rsa' ? 'ec' : 'rsa';
+    expect(() => verifyResponse(given, trustIn([], { certificates: [certificates[other]], privateKeys: [key] }), MOMENT)).toThrow('Response signature invalid');
   });
 });

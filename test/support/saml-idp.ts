@@ -1,5 +1,6 @@
 import { createCipheriv, constants, createHash, createHmac, createPublicKey, publicEncrypt, sign, webcrypto, type KeyObject, KeyObject as Keys, generateKeyPairSync } from 'node:crypto';
 
+import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 
 import { Secret } from '../../src/domain/secret.js';

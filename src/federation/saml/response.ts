@@ -64,9 +64,12 @@ export function verifyResponse(base64: string, trust: SamlTrust, moment: SamlMom
   const response = signed ?? received;
   requireEnvelope(response, { trust, recipients: moment.recipients, isSigned: signed !== undefined });
   const isEncrypted = optionalChild(response, ['assertion', 'EncryptedAssertion']) !== undefined;
-  const carried = assertionIn(response, trust, signed !== undefined);
-  // An assertion that has a signature of its own is held to it as well.
-  const assertion = verified(carried, keys) ?? (signed === undefined ? undefined : carried);
+  const carried = isEncrypted ? decryptedIn(response, trust, signed !== undefined) : onlyChild(response, ['assertion', 'Assertion']);
+  if (!isEncrypted && trust.encryptionMode === 'Required') throw invalid('Assertion in AuthnResponse must be encrypted', 'it is not encrypted');
+  // An assertion that has a signature of its own is held to it as well: as it was received, because the canonical form of the
+  // response lacks namespaces that the assertion's may have.
+  const own = verified(isEncrypted ? carried : onlyChild(received, ['assertion', 'Assertion']), keys);
+  const assertion = own ?? (signed === undefined ? undefined : carried);
   if (assertion === undefined) throw unsigned('neither the response nor the assertion is signed');
   const facts = { ...readAssertion(assertion, { ...trust, ...moment }), ...readAttributes(assertion) };
   const nameQualifier = hash('sha1', `${facts.issuer}${trust.account}/${trust.providerName}`, 'base64');
@@ -140,14 +143,9 @@ function requireEnvelope(response: XmlElement, { trust, recipients, isSigned }: 
   requireUnasked(response);
 }
 
-/** The assertion that a response carries, decrypted where it is encrypted. */
-function assertionIn(response: XmlElement, trust: SamlTrust, isCovered: boolean): XmlElement {
-  const encrypted = optionalChild(response, ['assertion', 'EncryptedAssertion']);
-  if (encrypted === undefined) {
-    if (trust.encryptionMode === 'Required') throw invalid('Assertion in AuthnResponse must be encrypted', 'it is not encrypted');
-    return onlyChild(response, ['assertion', 'Assertion']);
-  }
-  const assertion = parseXml(decrypted(encrypted, { privateKeys: trust.privateKeys, isCovered }));
+/** The assertion that a response carries encrypted. */
+function decryptedIn(response: XmlElement, { privateKeys }: SamlTrust, isCovered: boolean): XmlElement {
+  const assertion = parseXml(decrypted(onlyChild(response, ['assertion', 'EncryptedAssertion']), { privateKeys, isCovered }));
   if (!isNamed(assertion, ['assertion', 'Assertion'])) throw unsigned('what was encrypted is no assertion');
   requireAlone(assertion);
   return assertion;
