@@ -3,8 +3,9 @@ import { createCipheriv, constants, createHash, createHmac, createPublicKey, pub
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 
+import { ApiError } from '../../src/domain/errors.js';
 import { Secret } from '../../src/domain/secret.js';
-import type { SamlMoment, SamlTrust } from '../../src/federation/saml/response.js';
+import { verifyResponse, type SamlMoment, type SamlTrust } from '../../src/federation/saml/response.js';
 
 x509.cryptoProvider.set(webcrypto as never);
 
@@ -180,6 +181,11 @@ export class TestIdp {
     return withSignature(xml, this.signature(xml, parts));
   }
 
+  /** A signature by ECDSA as other formats than XML have it. */
+  der(info: string): string {
+    return sign('sha256', Buffer.from(info), { key: this.privateKey, dsaEncoding: 'der' }).toString('base64');
+  }
+
   /** A signature with a shared key, for which the certificate is taken. */
   hmac(info: string): string {
     return createHmac('sha256', this.certificate).update(info).digest('base64');
@@ -245,3 +251,14 @@ export function trustIn(idps: readonly TestIdp[], more: Partial<SamlTrust> = {})
 
 /** The moment at which responses are looked at. */
 export const MOMENT: SamlMoment = { now: SAML.now, recipients: [SAML.acs] };
+
+/** How a response is refused; fails the test where it is not, and where it is by anything but an answer for callers. */
+export function refusalOf(base64: string, trust: SamlTrust, moment: SamlMoment = MOMENT): { code: string; message: string; why: unknown } {
+  try {
+    verifyResponse(base64, trust, moment);
+  } catch (error) {
+    if (error instanceof ApiError) return { code: error.code, message: error.message, why: error.detail['why'] };
+    throw error;
+  }
+  throw new Error('the response was believed');
+}

@@ -28,7 +28,6 @@ const TAG = `${AWS}PrincipalTag:`;
 /** How long a value may be that becomes a condition key, in characters, and how many of one attribute count. */
 const VALUE_MAX = 1_024;
 const VALUES_MAX = 100;
-const ROLES_MAX = 1_000;
 
 /** Attributes of which every value counts. */
 const LISTS: Readonly<Record<string, readonly string[]>> = {
@@ -105,7 +104,6 @@ function single(values: Values, name: string): string | undefined {
 
 function rolesIn(values: Values): readonly RolePair[] {
   const texts = (values.get(`${AWS}Role`) ?? []).map(textOf);
-  if (texts.length > ROLES_MAX) throw invalid('Role in AuthnResponse has too many values', 'too many roles');
   const pairs = texts.flatMap(pairIn);
   if (pairs.length === 0) throw denied('no role is named');
   return pairs;

@@ -36,8 +36,8 @@ export interface XmlElement {
 /** How deep elements may lie in each other; a response is some ten deep. */
 const DEPTH_MAX = 40;
 /** How many elements a document may have, how many attributes one, and how many namespaces may be in scope. */
-const ELEMENTS_MAX = 4_000;
-const ATTRIBUTES_MAX = 32;
+const ELEMENTS_MAX = 1_500;
+const ATTRIBUTES_MAX = 16;
 const SCOPE_MAX = 64;
 
 /**
