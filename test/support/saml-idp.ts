@@ -152,7 +152,7 @@ export class TestIdp {
 
   static async create(kind: keyof typeof KINDS = 'rsa'): Promise<TestIdp> {
     const algorithm = KINDS[kind];
-    const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+    const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']));
     // Its validity is over long ago: whether a certificate counts is the metadata's to say.
     const certificate = await x509.X509CertificateGenerator.createSelfSigned({ serialNumber: '01', name: 'CN=idp.example', notBefore: new Date('2020-01-01'), notAfter: new Date('2021-01-01'), signingAlgorithm: algorithm, keys });
     return new TestIdp(Keys.from(keys.privateKey), Buffer.from(certificate.rawData).toString('base64'));

@@ -6,7 +6,7 @@ import { readAttributes, type AttributeFacts, type RolePair } from './attributes
 import { decrypted } from './encryption.js';
 import { denied, invalid, malformed, rejected, unsigned } from './refusals.js';
 import { keysIn, verified } from './signature.js';
-import { attributeOf, elementsIn, isElement, isNamed, onlyChild, optionalChild, parseXml, within, type Name, type XmlElement } from './xml.js';
+import { attributeOf, childrenOf, elementsIn, isElement, isNamed, onlyChild, optionalChild, parseXml, within, type Name, type XmlElement } from './xml.js';
 
 /** The longest response, in characters of base64 (STS API: SAMLAssertion). */
 const RESPONSE_MAX = 100_000;
@@ -112,13 +112,13 @@ function requireShape(response: XmlElement): void {
     place = next;
   }
   if (place !== PARTS.length - 1) throw malformed('the response has no assertion');
-  requireAlone(response);
+  requireAlone(response, response.children.filter(isElement).slice(-1));
 }
 
-/** Refuses assertions, responses and signatures, of whatever namespace, but at the places where they belong. */
-function requireAlone(root: XmlElement): void {
-  const carriers = root.children.filter(isElement).filter(({ local }) => /^(?:Encrypted)?Assertion$/.test(local));
-  const places = new Set([root, ...carriers, ...[root, ...carriers].flatMap((owner) => owner.children.filter(isElement).filter((child) => isNamed(child, ['signature', 'Signature'])))]);
+/** Refuses assertions, responses and signatures, of whatever namespace, but a root, what it carries, and the signatures of these. */
+function requireAlone(root: XmlElement, carried: readonly XmlElement[]): void {
+  const owners = [root, ...carried];
+  const places = new Set([...owners, ...owners.flatMap((owner) => childrenOf(owner, ['signature', 'Signature']))]);
   for (const element of within(root)) {
     if (/^(?:response|(?:encrypted)?assertion|signature)$/i.test(element.local) && !places.has(element)) throw malformed(`the response has ${element.local} where none belongs`);
   }
@@ -147,6 +147,6 @@ function requireEnvelope(response: XmlElement, { trust, recipients, isSigned }: 
 function decryptedIn(response: XmlElement, { privateKeys }: SamlTrust, isCovered: boolean): XmlElement {
   const assertion = parseXml(decrypted(onlyChild(response, ['assertion', 'EncryptedAssertion']), { privateKeys, isCovered }));
   if (!isNamed(assertion, ['assertion', 'Assertion'])) throw unsigned('what was encrypted is no assertion');
-  requireAlone(assertion);
+  requireAlone(assertion, []);
   return assertion;
 }
