@@ -2,8 +2,9 @@ import { createPrivateKey, hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 import { Secret } from '../../src/domain/secret.js';
+import { placesOf } from '../../src/federation/saml/places.js';
 import { verifyResponse } from '../../src/federation/saml/response.js';
-import { assertion, encoded, MOMENT, response, SAML, TestIdp, trustIn } from '../support/saml-idp.js';
+import { assertion, audience, conditions, confirmation, encoded, MOMENT, response, SAML, TestIdp, trustIn } from '../support/saml-idp.js';
 
 let idp: TestIdp;
 beforeAll(async () => {
@@ -42,6 +43,24 @@ describe('the response of a SAML identity provider', () => {
       },
       isEncrypted: false,
     });
+  });
+});
+
+describe('the URLs and audiences of responses', () => {
+  it('are those of this service, for all providers and for one', () => {
+    for (const publicUrl of ['https://sts.example', 'https://sts.example/']) {
+      const places = placesOf(publicUrl, 'SAML1');
+      expect(places).toEqual({ recipients: ['https://sts.example/saml', 'https://sts.example/saml/acs/SAML1'], audiences: ['urn:amazon:webservices', 'https://sts.example/saml', 'https://sts.example/saml/acs/SAML1'] });
+    }
+  });
+
+  it('let in what is meant for this service, and not what is meant for AWS or for another provider', () => {
+    const { recipients, audiences } = placesOf('https://sts.example', 'SAML1');
+    const meantFor = (acs: string, whom: string = SAML.audience): string => encoded(response(idp.signed(assertion({ confirmation: confirmation({ Recipient: acs }), conditions: conditions({}, audience(whom)) })), { attributes: { Destination: acs } }));
+    const look = (made: string): unknown => verifyResponse(made, trustIn([idp], { audiences }), { now: SAML.now, recipients });
+    for (const acs of recipients) for (const whom of audiences) expect(look(meantFor(acs, whom))).toMatchObject({ recipient: acs });
+    for (const acs of ['https://signin.aws.amazon.com/saml', 'https://sts.example/saml/acs/SAML2', 'https://sts.example/saml/']) expect(() => look(meantFor(acs))).toThrow('AuthnResponse must be');
+    expect(() => look(meantFor('https://sts.example/saml', 'https://signin.aws.amazon.com/saml'))).toThrow('Response does not contain the required audience.');
   });
 });
 
