@@ -48,9 +48,9 @@ describe('an encrypted assertion', () => {
     expect(verifyResponse(plain, { ...trust, encryptionMode: 'Allowed' }, MOMENT)).toMatchObject({ subject: 'alice', isEncrypted: false });
   });
 
-  const flip = (index: number) => (content: Buffer): Buffer => {
+  const flip = (index: number, bit = 1) => (content: Buffer): Buffer => {
     const at = index < 0 ? content.length + index : index;
-    return Buffer.concat([content.subarray(0, at), Buffer.from([content[at]! ^ 1]), content.subarray(at + 1)]);
+    return Buffer.concat([content.subarray(0, at), Buffer.from([content[at]! ^ bit]), content.subarray(at + 1)]);
   };
   const bad: [string, () => string, RegExp][] = [
     ['that is not signed at all', (): string => inner({}, assertion()), /neither/],
@@ -66,7 +66,7 @@ describe('an encrypted assertion', () => {
     ['that is shorter than a tag', (): string => inner({ alter: (content) => content.subarray(0, 20) }), /does not decrypt/],
     ['by CBC, signed within only', (): string => inner({ cipher: CBC }), /CBC/],
     ['by CBC, without a signature', (): string => inner({ cipher: CBC }, assertion()), /CBC/],
-    ['by CBC, with odd padding', (): string => outer({ cipher: CBC, alter: flip(-17) }), /does not decrypt|UTF-8/],
+    ['by CBC, with more padding than a block', (): string => outer({ cipher: CBC, alter: flip(-17, 0x80) }), /does not decrypt/],
     ['by CBC, in parts of blocks', (): string => outer({ cipher: CBC, alter: (content) => content.subarray(0, -3) }), /does not decrypt/],
     ['by CBC, changed after the response was signed', (): string => encoded(Buffer.from(outer({ cipher: CBC }), 'base64').toString().replace(/(<xenc:CipherValue>)....(?=[^<]{400})/g, '$1AAAA')), /digest/],
     ['by a key of the wrong length', (): string => encoded(response(encrypted(idp.signed(assertion()), key.publicKey).replace('aes256-gcm', 'aes128-gcm'))), /does not decrypt/],

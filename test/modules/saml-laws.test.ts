@@ -97,6 +97,10 @@ describe('a response that was changed', () => {
 });
 
 describe('an element that is written again', () => {
+  it('has no half characters', () => {
+    for (const text of ['<a>\ud800</a>', '<a>\udc00\ud800</a>', '<a b="\ud83d"/>']) expect(() => parseXml(text)).toThrow(ApiError);
+  });
+
   it('is read as what it was', () => {
     const name = fc.stringMatching(/^[a-z][a-z0-9]{0,3}$/);
     const content = fc.string({ unit: fc.constantFrom('a', '<', '>', '&', '"', "'", '\t', '\n', '\r', ' ', '\u00fc', '\u{1F600}', ']]>') });

@@ -23,6 +23,7 @@ const changed = (change: (xml: string) => string): string => encoded(change(resp
 const before = (what: string): string => changed((xml) => what + xml);
 
 describe('what was sent', () => {
+  const detailed = (detail: string): string => response(assertion()).replace('</samlp:Status>', `${element('samlp:StatusDetail', {}, detail)}</samlp:Status>`);
   const genuine = (): string => saying({});
   const latin1 = (xml: string): string => Buffer.from(xml.replace('alice', '\u00fc'), 'latin1').toString('base64');
   const cases: [string, () => string, RegExp][] = [
@@ -73,6 +74,11 @@ describe('what was sent', () => {
     ['a response without an assertion', (): string => encoded(idp.signed(response(''))), /no assertion/],
     ['two assertions', (): string => encoded(response(idp.signed(assertion()) + idp.signed(assertion({ id: '_second' })))), /has Assertion/],
     ['an assertion in another namespace', (): string => encoded(idp.signed(response(assertion().replace(NS.saml, 'urn:oasis:names:tc:SAML:1.0:assertion')))), /has Assertion/],
+    ['an assertion in its status, although all of it is signed', (): string => encoded(idp.signed(detailed(assertion({ id: '_second' })))), /Assertion where none belongs/],
+    ['an encrypted assertion there', (): string => encoded(idp.signed(detailed(element('x:encryptedassertion', { 'xmlns:x': 'urn:x' })))), /encryptedassertion where none belongs/],
+    ['a response there', (): string => encoded(idp.signed(detailed(element('x:Response', { 'xmlns:x': 'urn:x' })))), /Response where none belongs/],
+    ['a signature there', (): string => encoded(idp.signed(detailed(element('ds:Signature', { 'xmlns:ds': NS.ds })))), /Signature where none belongs/],
+    ['a signature in another namespace beside its own', (): string => encoded(response(idp.signed(assertion({ more: element('x:Signature', { 'xmlns:x': 'urn:x' }) })))), /Signature where none belongs/],
     ['a status twice', (): string => changed((xml) => xml.replace(/(<samlp:Status>.*<\/samlp:Status>)/, '$1$1')), /has Status/],
     ['extensions', (): string => changed((xml) => xml.replace('<samlp:Status>', '<samlp:Extensions/><samlp:Status>')), /has Extensions/],
     ['text between the elements', (): string => changed((xml) => xml.replace('<samlp:Status>', 'x<samlp:Status>')), /text between/],
@@ -94,6 +100,24 @@ describe('what was sent', () => {
     const xml = response(idp.signed(assertion({ nameId: nameId('a<b>&"\u00fc\u{1F600}') })));
     const dressed = `\ufeff<?xml version='1.0' encoding='utf-8' standalone="no"?>\n${xml.replace('<samlp:Status>', '\n\t<samlp:Status\n>').replace('ID="_response"', "ID  =\n'_response'").replace('\u00fc', '&#252;')}\n`;
     expect(verifyResponse(encoded(dressed), trustIn([idp]), MOMENT).subject).toBe('a<b>&"\u00fc\u{1F600}');
+  });
+});
+
+describe('a refusal', () => {
+  it('does not repeat at length what was sent', () => {
+    const long = 'x'.repeat(20_000);
+    const made = [
+      encoded(response(idp.signed(assertion(), { method: long, signWith: () => 'AAAA' }))),
+      saying({}, { status: long }),
+      changed((xml) => xml.replace('<samlp:Status>', `<${long}/><samlp:Status>`)),
+      changed((xml) => xml.replace('alice', `&${long};`)),
+      saying({ attributes: ROLE + SESSION_NAME + attribute(`${AWS}PrincipalTag:${long}`, '1', '2') }),
+    ];
+    for (const one of made) {
+      const { message, why } = refusal(one);
+      expect(message.length).toBeLessThan(200);
+      expect(String(why).length).toBeLessThanOrEqual(200);
+    }
   });
 });
 

@@ -182,6 +182,13 @@ describe('a signature', () => {
     expect(createPublicKey(weak.privateKey).asymmetricKeyDetails?.modulusLength).toBe(1_024);
   });
 
+  it('by other curves and kinds of keys is not looked at', () => {
+    const k1 = 'MIIBhjCCASygAwIBAgIUR3lPvRv4mDezdjwD1tWKd0iOTBEwCgYIKoZIzj0EAwIwGTEXMBUGA1UEAwwOaWRwLmV4YW1wbGUgazEwIBcNMjYxMTI1MTA0NjE3WhgPMjEyNjExMDExMDQ2MTdaMBkxFzAVBgNVBAMMDmlkcC5leGFtcGxlIGsxMFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEKV5cyethwBH/v/ZpQ9A7LenfBeGzVpg1tFbIgijgwbgbOuefsLmz7V5mys7J4QUWhTb7IpySRGjpgPIrjaS30KNTMFEwHQYDVR0OBBYEFELMZ2sQa9FL9ukVTRvVY4ow1W1VMB8GA1UdIwQYMBaAFELMZ2sQa9FL9ukVTRvVY4ow1W1VMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIgfZPdqyWvEnv25qek8bdM9bw+ez6qyOJoNo4lB55IZJwCIQDILBqqJ7khQvO6mAIpGijyKIDMnR5XKQS0D4YrEpRtng==';
+    const ed25519 = 'MIIBSDCB+6ADAgECAhR1xDrBm45/KsZ6gjB7yt+6nzKr4DAFBgMrZXAwGTEXMBUGA1UEAwwOaWRwLmV4YW1wbGUgZWQwIBcNMjYxMTI1MTA0NjE4WhgPMjEyNjExMDExMDQ2MThaMBkxFzAVBgNVBAMMDmlkcC5leGFtcGxlIGVkMCowBQYDK2VwAyEAng+Is3tSwQRmYnKbykmz7dSAwfn44F2ntI3JjdohOTijUzBRMB0GA1UdDgQWBBSpWoP+A6tp8UvZhfCvHJR4Fm2wKTAfBgNVHSMEGDAWgBSpWoP+A6tp8UvZhfCvHJR4Fm2wKTAPBgNVHRMBAf8EBTADAQH/MAUGAytlcANBACxvTknI7urCXkCEegWkohS2sI2ky7KaGfZSpdSprEWicK1BuHWTgxkQnNBig9GzZQ4V6FyTUneZzHz0Ej3Knw8=';
+    expect(keysIn([k1, ed25519])).toEqual([]);
+    expect(keysIn([k1, idp.certificate, ed25519, ec.certificate]).map(({ asymmetricKeyType }) => asymmetricKeyType)).toEqual(['rsa', 'ec']);
+  });
+
   it('is verified with every certificate of the metadata, and with none that is not there any more', () => {
     const made = encoded(response(idp.signed(assertion())));
     for (const idps of [[idp], [idp, other], [other, ec, idp]]) expect(verifyResponse(made, trustIn(idps), MOMENT).subject).toBe('alice');

@@ -98,7 +98,8 @@ function valuesIn(assertion: XmlElement): Values {
 /** The one value of an attribute; undefined where it has none. Which of several is meant nobody could say. */
 function single(values: Values, name: string): string | undefined {
   const texts = new Set((values.get(name) ?? []).map(textOf));
-  if (texts.size > 1) throw invalid(`${name.slice(AWS.length)} in AuthnResponse must have one value`, `${name} has several`);
+  // The longest tag key has 128 characters; longer names are refused as well, but not repeated.
+  if (texts.size > 1) throw invalid(`${name.slice(AWS.length, TAG.length + 128)} in AuthnResponse must have one value`, `${name} has several`);
   return [...texts][0];
 }
 

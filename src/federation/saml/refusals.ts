@@ -7,9 +7,16 @@ const EXPIRED = 'Token must be redeemed within 5 minutes of issuance';
 const DENIED = 'Not authorized to perform sts:AssumeRoleWithSAML';
 const REJECTED = 'The identity provider reported that authentication failed.';
 
-/** The refusal (InvalidIdentityToken) of a response, in the words of the caller; `why` is for the log. */
+/** How much of a reason is logged, in characters: names in it are what anybody may have sent. */
+const WHY_MAX = 200;
+
+/** The refusal (InvalidIdentityToken) of a response; `why` is for the log. */
 export function invalid(message: string, why: string, cause?: unknown): ApiError {
-  return new ApiError('InvalidIdentityToken', message, { detail: { why }, ...(cause !== undefined && { cause }) });
+  return new ApiError('InvalidIdentityToken', message, { ...reason(why), ...(cause !== undefined && { cause }) });
+}
+
+function reason(why: string): { detail: { why: string } } {
+  return { detail: { why: why.slice(0, WHY_MAX) } };
 }
 
 /** The refusal of what is no response that could be read. */
@@ -24,15 +31,15 @@ export function unsigned(why: string, cause?: unknown): ApiError {
 
 /** The refusal of what is not valid any more, or not yet. */
 export function expired(why: string): ApiError {
-  return new ApiError('ExpiredTokenException', EXPIRED, { detail: { why } });
+  return new ApiError('ExpiredTokenException', EXPIRED, reason(why));
 }
 
 /** The refusal of a response that says nothing about whom or what it lets in. */
 export function denied(why: string): ApiError {
-  return new ApiError('AccessDenied', DENIED, { detail: { why } });
+  return new ApiError('AccessDenied', DENIED, reason(why));
 }
 
 /** The refusal of a response that is itself one. */
 export function rejected(why: string): ApiError {
-  return new ApiError('IDPRejectedClaim', REJECTED, { detail: { why } });
+  return new ApiError('IDPRejectedClaim', REJECTED, reason(why));
 }
