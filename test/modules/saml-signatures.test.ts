@@ -146,6 +146,7 @@ describe('a signature', () => {
     ['whose value is of another assertion', (): string => response(withSignature(forged('_assertion'), signatureIn(idp.signed(assertion())))), /digest/],
     ['whose digest is of a forged assertion', (): string => response(withSignature(forged('_assertion'), signatureIn(idp.signed(assertion())).replace(/<ds:DigestValue>[^<]*/, () => /<ds:DigestValue>[^<]*/.exec(idp.signature(forged('_assertion')))![0]))), /wrong/],
     ['whose value is empty', (): string => response(idp.signed(assertion(), { signWith: () => '' })), /base64/],
+    ['whose value is longer than of any key', (): string => response(idp.signed(assertion(), { signWith: () => 'AAAA'.repeat(342) })), /too long/],
     ['whose value is not in base64', (): string => response(idp.signed(assertion(), { signWith: () => '!' })), /base64/],
     ['whose digest has another ending in base64', (): string => response(idp.signed(assertion()).replace(/(.)=<\/ds:DigestValue>/, (_, last: string) => `${String.fromCharCode(last.charCodeAt(0) + 1)}=</ds:DigestValue>`)), /base64|digest/],
     ['of the response that is right, and of the assertion that is not', (): string => idp.signed(response(other.signed(assertion()))), /wrong/],

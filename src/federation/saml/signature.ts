@@ -28,6 +28,8 @@ const METHODS: Readonly<Record<string, Method>> = Object.fromEntries(
 /** The shortest RSA key that is believed, in bits (NIST SP 800-131A). */
 const RSA_BITS_MIN = 2_048;
 const CURVES = ['prime256v1', 'secp384r1', 'secp521r1'];
+/** The longest signature: of an RSA key of 8,192 bits. */
+const VALUE_BYTES_MAX = 1_024;
 /** An id as identity providers write it: it becomes part of an XPath expression. */
 const ID = /^[A-Za-z_][\w.-]{0,255}$/;
 
@@ -82,7 +84,7 @@ function requirePlain(signature: XmlElement, id: string): void {
   if (enveloped === undefined || exclusive === undefined || algorithmOf(enveloped) !== ENVELOPED || elementsIn(enveloped).length > 0) throw unsigned('it is transformed in other ways');
   requireExclusive(exclusive);
   if (!Object.hasOwn(DIGESTS, algorithmOf(digest)) || elementsIn(digest).length > 0) throw unsigned(`it is digested with ${algorithmOf(digest)}`);
-  for (const encoded of [value, digestValue]) bytesIn(encoded);
+  if ([value, digestValue].some((encoded) => bytesIn(encoded).length > VALUE_BYTES_MAX)) throw unsigned('a value is too long');
 }
 
 /** The children of an element, which must be these, in this order; a last one may be optional. */
