@@ -19,10 +19,10 @@ import { InlinePolicyRow } from './policies/policies.entities.js';
 import { InstanceProfileRow } from './roles/profiles.entities.js';
 import { RoleRow } from './roles/roles.entities.js';
 import { IssuerKeyRow, IssuerRow } from './sessions/issuers.entities.js';
-import { IssuedAnswerRow, RevocationRow, SessionRow } from './sessions/sessions.entities.js';
+import { IssuedAnswerRow, RevocationRow, SamlAssertionRow, SessionRow } from './sessions/sessions.entities.js';
 
 /** Every table of the application. */
-export const entities: Entities = [AuditEventRow, AccountRow, UserRow, AccessKeyRow, GroupRow, GroupMemberRow, LoginProfileRow, PasswordPolicyRow, OidcProviderRow, SamlProviderRow, SamlPrivateKeyRow, MfaDeviceRow, MfaThrottleRow, RoleRow, InstanceProfileRow, InlinePolicyRow, ManagedPolicyRow, PolicyVersionRow, PolicyAttachmentRow, DecisionRow, AccountSettingRow, CredentialReportRow, CredentialReportPartRow, SessionRow, RevocationRow, IssuedAnswerRow, IssuerRow, IssuerKeyRow];
+export const entities: Entities = [AuditEventRow, AccountRow, UserRow, AccessKeyRow, GroupRow, GroupMemberRow, LoginProfileRow, PasswordPolicyRow, OidcProviderRow, SamlProviderRow, SamlPrivateKeyRow, MfaDeviceRow, MfaThrottleRow, RoleRow, InstanceProfileRow, InlinePolicyRow, ManagedPolicyRow, PolicyVersionRow, PolicyAttachmentRow, DecisionRow, AccountSettingRow, CredentialReportRow, CredentialReportPartRow, SessionRow, RevocationRow, IssuedAnswerRow, SamlAssertionRow, IssuerRow, IssuerKeyRow];
 
 /** The whole application above its kernel. */
 @Module({})

@@ -43,6 +43,25 @@ export function roleSessionDuration({ requested, roleMaximum, chained }: Duratio
   return { seconds: requested, limitedBy: 'request' };
 }
 
+/** What an identity provider says about how long a session may last. */
+export interface FederatedLimits {
+  /** SessionDuration of a SAML response, in seconds. */
+  readonly sessionDuration?: number | undefined;
+  /** When the user's session at the identity provider ends. */
+  readonly sessionNotOnOrAfter?: Date | undefined;
+}
+
+/**
+ * The seconds a role session of AssumeRoleWithSAML lasts: as AssumeRole's, which is no chain, and no longer than the identity
+ * provider says (IAM User Guide: SAML assertions for the authentication response). It may say less than 900.
+ */
+export function samlSessionDuration(question: Omit<DurationQuestion, 'chained'>, { sessionDuration, sessionNotOnOrAfter }: FederatedLimits, now: Date): Granted {
+  const granted = roleSessionDuration({ ...question, chained: false });
+  const left = sessionNotOnOrAfter === undefined ? Infinity : Math.floor((sessionNotOnOrAfter.getTime() - now.getTime()) / 1000);
+  const most = Math.min(sessionDuration ?? Infinity, left);
+  return most < granted.seconds ? { seconds: most, limitedBy: 'identity-provider' } : granted;
+}
+
 /**
  * The seconds a session of GetSessionToken or GetFederationToken lasts: twelve hours unless asked otherwise; an hour at
  * most, without an error, for the root user (AWS STS API Reference). 900 to 129600 is the contract's part.

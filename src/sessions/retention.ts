@@ -17,7 +17,7 @@ const DAY_MS = 86_400_000;
 /** Of the advisory lock that the node holds which removes. */
 const LOCK = 7_801_349_003;
 
-/** Removes sessions that expired long ago, with their revocations, answers that may not be asked for again, and failures that do not count any more. Audit events stay. */
+/** Removes sessions that expired long ago, with their revocations, answers that may not be asked for again, assertions that may not be used again anyway, and failures that do not count any more. Audit events stay. */
 @Injectable()
 export class Retention {
   #timer: NodeJS.Timeout | undefined;

@@ -142,3 +142,15 @@ export class IssuedAnswerRow {
   @Column('timestamptz', { name: 'expires_at' })
   expiresAt!: Date;
 }
+
+/** A SAML assertion that a session was issued for, for as long as it could be brought again. */
+@Entity('saml_assertion')
+@Index('IX_saml_assertion_expiry', ['expiresAt'])
+export class SamlAssertionRow {
+  /** SHA-256 of provider, issuer and ID. */
+  @PrimaryColumn('bytea', { name: 'key_sha256', primaryKeyConstraintName: 'PK_saml_assertion' })
+  keySha256!: Buffer;
+
+  @Column('timestamptz', { name: 'expires_at' })
+  expiresAt!: Date;
+}

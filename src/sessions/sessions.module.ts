@@ -23,9 +23,10 @@ import { SessionOperations } from './sessions.operations.js';
 import { SessionsStore } from './sessions.store.js';
 import { Stamping } from './stamping.js';
 import { StsOperations } from './sts.operations.js';
+import { UsedAssertionsStore } from './used-assertions.store.js';
 import { WebIdentityOperations } from './web-identity.operations.js';
 
-const stores = [SessionsStore, RevocationsStore, IssuedAnswersStore, IssuersStore];
+const stores = [SessionsStore, RevocationsStore, IssuedAnswersStore, UsedAssertionsStore, IssuersStore];
 const providers = [...stores, Revocations, Issuer, Authenticator, Stamping, Retention, IssuedAnswers, RoleAssumption, RootAssumption, FederatedAssumption, ScopingDown, SessionMfa, StsOperations, SessionOperations, IssuerKeys, WebIdentityOperations];
 const imports = [IdentitiesModule, RolesModule, PoliciesModule, MfaModule, FederationModule];
 

@@ -152,6 +152,7 @@ export class SessionsStore {
       await remove({ table: 'session', key: 'session_id', over: 'expires_at' }, when.keptSince),
       await remove({ table: 'session_revocation', key: 'revocation_id', over: 'live_until' }, when.keptSince),
       await remove({ table: 'issued_answer', key: 'key_sha256', over: 'expires_at' }, when.now),
+      await remove({ table: 'saml_assertion', key: 'key_sha256', over: 'expires_at' }, when.now),
     ];
   }
 }

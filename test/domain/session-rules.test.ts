@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 
 import { ApiError } from '../../src/domain/errors.js';
-import { requireMinRemaining, roleSessionDuration, scopedDuration, userSessionDuration, type DurationLimit, type Granted } from '../../src/domain/session-rules.js';
+import { requireMinRemaining, roleSessionDuration, samlSessionDuration, scopedDuration, userSessionDuration, type DurationLimit, type Granted } from '../../src/domain/session-rules.js';
 
 const exceedsRole = 'The requested DurationSeconds exceeds the MaxSessionDuration set for this role.';
 const exceedsChain = 'The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.';
@@ -111,6 +111,29 @@ describe('the duration of scoped credentials', () => {
       const expected = requested === undefined ? left : requested <= left ? requested : 'InsufficientSessionLifetime';
       expect(granted(() => scopedDuration(requested, left))).toBe(expected);
     }));
+  });
+});
+
+describe('the duration of a session that an identity provider vouches for', () => {
+  const now = new Date('2026-11-25T12:00:00.500Z');
+  const until = (seconds: number): Date => new Date(now.getTime() + seconds * 1000);
+  const rows: [requested: number | undefined, sessionDuration: number | undefined, left: number | undefined, answer: Answer][] = [
+    [undefined, undefined, undefined, [3600, 'default']],
+    [7200, undefined, undefined, [7200, 'request']],
+    [7201, undefined, undefined, exceedsRole],
+    [7201, 900, 900, exceedsRole],
+    [undefined, 900, undefined, [900, 'identity-provider']],
+    [undefined, 7200, undefined, [3600, 'default']],
+    [7200, 7200, undefined, [7200, 'request']],
+    [7200, 7199, undefined, [7199, 'identity-provider']],
+    [7200, 1800, 1799, [1799, 'identity-provider']],
+    [7200, 1800, 1801, [1800, 'identity-provider']],
+    [900, undefined, 900, [900, 'request']],
+    [900, undefined, 899.999, [899, 'identity-provider']],
+    [undefined, undefined, 1, [1, 'identity-provider']],
+  ];
+  it.each(rows)('of %s seconds, with a SessionDuration of %s and %s seconds left: %j', (requested, sessionDuration, left, answer) => {
+    expectAnswer(() => samlSessionDuration({ requested, roleMaximum: 7200 }, { sessionDuration, sessionNotOnOrAfter: left === undefined ? undefined : until(left) }, now), answer);
   });
 });
 
