@@ -210,7 +210,9 @@ export class Executor {
     const repeatable = under && { claim: under.claim, isAnswered: false };
     const ctx: IssueCtx = { ...this.#readCtx(act), issuedAt: act.now, ...(repeatable && { repeatable }), append: (row) => rows.push(row) };
     const output = await this.#handle(operation, input, ctx);
-    await this.ledger.commit([...rows, ...this.audit.events(event(act, { output })), ...(under?.keep(output) ?? [])]);
+    await this.ledger.commit([...rows, ...this.audit.events(event(act, { output })), ...(under?.keep(output) ?? [])]).catch((error: unknown) => {
+      throw rows.find(({ taken }) => taken !== undefined && violates(error, taken.constraint))?.taken?.refusal() ?? error;
+    });
     return output;
   }
 

@@ -8,9 +8,6 @@ import { FEATURES, type Feature } from './features.js';
 /** API versions of the AWS Query face, by service. */
 export const VERSIONS = { sts: '2011-06-15', iam: '2010-05-08' } as const;
 
-/** Operations of AWS that are not served yet: said so, rather than that there are none. */
-const COMING: ReadonlySet<string> = new Set(['AssumeRoleWithSAML']);
-
 /** A REST route that fits a request. */
 export interface Routed {
   readonly operation: Implementation;
@@ -49,7 +46,6 @@ export class Operations {
   byAction(action: string, version: string | undefined): Implementation {
     const operation = this.#byAction.get(`${action}/${version ?? ''}`);
     if (operation !== undefined) return operation;
-    if (COMING.has(action) && version === VERSIONS.sts) throw new ApiError('UnsupportedOperation', `${action} is not served by this version of Stint: assertions of identity providers are not accepted yet.`);
     throw new ApiError('InvalidAction', `Could not find operation ${shown(action)} for version ${shown(version ?? 'NO_VERSION_SPECIFIED')}`);
   }
 

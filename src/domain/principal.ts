@@ -114,8 +114,9 @@ export interface FederatedWishes {
   readonly transitiveTagKeys: readonly string[];
   /** Present where the provider, not the caller, names the session. */
   readonly sessionName?: string;
-  /** The longest that the session may last, in seconds. */
-  readonly sessionSeconds?: number;
+  /** The longest that the session may last, in seconds, and when it has to end. */
+  readonly sessionDuration?: number;
+  readonly sessionNotOnOrAfter?: Date;
   /** The provider lists the roles that may be assumed, and this one is among them. */
   readonly isRoleListed: boolean;
 }
@@ -131,8 +132,9 @@ export interface FederatedIdentityCaller {
   readonly protocol: 'oidc' | 'saml';
   /** What the provider calls itself. */
   readonly issuer: string;
-  /** Who he is at the provider. */
+  /** Who he is at the provider, and how CloudTrail writes it. */
   readonly subject: string;
+  readonly userId: string;
   /** For whom the proof was made out: a client id, or the endpoint of SAML. */
   readonly audience: string;
   /** What policies may ask about him. */
@@ -140,6 +142,8 @@ export interface FederatedIdentityCaller {
   /** Those of them that stay with a session. */
   readonly lastingKeys: FederatedKeys;
   readonly wishes: FederatedWishes;
+  /** What he showed, where it counts once only: its id, and from when it is refused anyway. */
+  readonly once?: { readonly id: string; readonly acceptedUntil: Date };
   readonly accessKeyId?: never;
   readonly session?: never;
 }
@@ -186,7 +190,7 @@ export function callerUserId(caller: Caller): string {
     case 'federated-user':
       return `${caller.account}:${caller.name}`;
     case 'federated-identity':
-      return `${caller.provider}:${caller.audience}:${caller.subject}`;
+      return caller.userId;
   }
 }
 

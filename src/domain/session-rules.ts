@@ -52,10 +52,10 @@ export interface FederatedLimits {
 }
 
 /**
- * The seconds a role session of AssumeRoleWithSAML lasts: as AssumeRole's, which is no chain, and no longer than the identity
+ * The seconds a role session lasts that an identity provider vouches for: as AssumeRole's, which is no chain, and no longer than the
  * provider says (IAM User Guide: SAML assertions for the authentication response). It may say less than 900.
  */
-export function samlSessionDuration(question: Omit<DurationQuestion, 'chained'>, { sessionDuration, sessionNotOnOrAfter }: FederatedLimits, now: Date): Granted {
+export function federatedSessionDuration(question: Omit<DurationQuestion, 'chained'>, { sessionDuration, sessionNotOnOrAfter }: FederatedLimits, now: Date): Granted {
   const granted = roleSessionDuration({ ...question, chained: false });
   const left = sessionNotOnOrAfter === undefined ? Infinity : Math.floor((sessionNotOnOrAfter.getTime() - now.getTime()) / 1000);
   const most = Math.min(sessionDuration ?? Infinity, left);

@@ -56,7 +56,7 @@ export class IdentityTokens {
       requireValidClaims(token, { clientIds: provider.clientIds, now });
       return wishesIn(token, role);
     });
-    const caller: FederatedIdentityCaller = { kind: 'federated-identity', account, provider: arn, providerId: provider.providerId, protocol: 'oidc', issuer: token.issuer, ...identity, wishes };
+    const caller: FederatedIdentityCaller = { kind: 'federated-identity', account, provider: arn, providerId: provider.providerId, protocol: 'oidc', issuer: token.issuer, ...identity, userId: `${arn}:${identity.audience}:${identity.subject}`, wishes };
     return { caller, ...(refusal && { refusal }) };
   }
 

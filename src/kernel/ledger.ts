@@ -15,11 +15,13 @@ export interface AppendTable<R = unknown> {
 export interface Append {
   readonly table: AppendTable;
   readonly values: readonly unknown[];
+  /** The refusal where the database has such a row already; without it, that is a bug. */
+  readonly taken?: { readonly constraint: string; readonly refusal: () => Error };
 }
 
 /** A row for a table. Its values are made here, so that a row that cannot be made fails alone and not its batch. */
-export function append<R>(table: AppendTable<R>, row: R): Append {
-  return { table: table as AppendTable, values: table.columns.map((column) => column.of(row)) };
+export function append<R>(table: AppendTable<R>, row: R, taken?: Append['taken']): Append {
+  return { table: table as AppendTable, values: table.columns.map((column) => column.of(row)), ...(taken && { taken }) };
 }
 
 interface Entry {

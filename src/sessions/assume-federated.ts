@@ -5,9 +5,10 @@ import { accountId, assumedRoleArn } from '../domain/arn.js';
 import { passedPolicies, type Packed, type PassedInput } from '../domain/passed-policies.js';
 import { assumeActions } from '../domain/policy/assume.js';
 import type { FederatedIdentityCaller, SessionOrigin } from '../domain/principal.js';
-import { roleSessionDuration } from '../domain/session-rules.js';
+import { federatedSessionDuration } from '../domain/session-rules.js';
 import { sessionTags } from '../domain/session-tags.js';
 import { IdentityTokens } from '../federation/identity-tokens.js';
+import { SamlResponses } from '../federation/saml-responses.js';
 import type { IssueCtx, Proved } from '../kernel/handler.js';
 import { Authorizer } from '../policies/authorizer.js';
 import { SessionPolicies } from '../policies/session-policies.js';
@@ -17,15 +18,20 @@ import { TrustPolicies } from '../roles/trust.js';
 import { NOBODY, roleAccount } from './assume-role.js';
 import { Issuer, type Issued } from './issuer.js';
 import type { stsContracts } from './sts.contract.js';
+import { UsedAssertionsStore } from './used-assertions.store.js';
 
 type WebIdentityInput = z.output<typeof stsContracts.AssumeRoleWithWebIdentity.input>;
 type WebIdentityOutput = z.input<typeof stsContracts.AssumeRoleWithWebIdentity.output>;
+type SamlInput = z.output<typeof stsContracts.AssumeRoleWithSAML.input>;
+type SamlOutput = z.input<typeof stsContracts.AssumeRoleWithSAML.output>;
 
 /** What is asked for somebody for whom an identity provider vouches. */
 interface Asked extends PassedInput {
   readonly operation: Extract<SessionOrigin, 'AssumeRoleWithWebIdentity' | 'AssumeRoleWithSAML'>;
   readonly RoleArn: string;
   readonly sessionName: string;
+  /** More that is recorded as if the caller had given it. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
   readonly DurationSeconds?: number | undefined;
   readonly MinRemaining?: number | undefined;
   readonly MinimumSessionTokenSize?: number | undefined;
@@ -44,6 +50,8 @@ interface Begun {
 export class FederatedAssumption {
   constructor(
     private readonly tokens: IdentityTokens,
+    private readonly responses: SamlResponses,
+    private readonly usedAssertions: UsedAssertionsStore,
     private readonly roles: RolesStore,
     private readonly trust: TrustPolicies,
     private readonly authorizer: Authorizer,
@@ -63,13 +71,33 @@ export class FederatedAssumption {
     return { ...issued, ...begun, SubjectFromWebIdentityToken: caller.subject, Provider: caller.issuer, Audience: caller.audience };
   }
 
+  /** Who comes with the response of a SAML provider. Throws what `SamlResponses.verify` does, and ValidationError. */
+  async saml({ RoleArn, PrincipalArn, SAMLAssertion }: SamlInput, now: Date): Promise<Proved> {
+    roleAccount(RoleArn);
+    return this.responses.verify(SAMLAssertion, { roleArn: RoleArn, principalArn: PrincipalArn }, now);
+  }
+
+  /** Carries out AssumeRoleWithSAML; see its contract for what is refused. */
+  async assumeWithSaml(input: SamlInput, ctx: IssueCtx): Promise<SamlOutput> {
+    const caller = federated(ctx);
+    const { once, wishes, lastingKeys } = caller;
+    if (once === undefined || wishes.sessionName === undefined) throw new Error('a SAML response is used without its id or name');
+    const used = { providerArn: caller.provider, issuer: caller.issuer, assertionId: once.id, acceptedUntil: once.acceptedUntil };
+    // A request that is repeated under its Idempotency-Key has used it itself.
+    if (ctx.repeatable?.isAnswered !== true) await ctx.read((tx) => this.usedAssertions.requireUnused(tx, used));
+    const { issued, ...begun } = await this.#begin({ ...input, operation: 'AssumeRoleWithSAML', sessionName: wishes.sessionName, parameters: { sAMLAssertionID: once.id, roleSessionName: wishes.sessionName } }, ctx);
+    ctx.append(this.usedAssertions.used(used));
+    const key = (name: string): string => [lastingKeys.get(name) ?? ''].flat().join();
+    return { ...issued, ...begun, Subject: caller.subject, SubjectType: key('saml:sub_type'), Issuer: caller.issuer, Audience: caller.audience, NameQualifier: key('saml:namequalifier') };
+  }
+
   async #begin(asked: Asked, ctx: IssueCtx): Promise<Begun> {
     const caller = federated(ctx);
     const { wishes } = caller;
     const tags = sessionTags(wishes, undefined);
     const packed = passedPolicies(asked, tags.tags);
     const role = await this.roles.findRoleByArn(asked.RoleArn);
-    this.#note(ctx);
+    this.#note(ctx, asked.parameters ?? {});
     await this.#requireTrust(ctx, asked, role);
     if (role === undefined) throw new Error('a role that does not exist was allowed');
     await this.sessionPolicies.requireManaged(packed.policies?.arns ?? [], role.accountId);
@@ -83,7 +111,7 @@ export class FederatedAssumption {
         ...(wishes.sourceIdentity !== undefined && { sourceIdentity: wishes.sourceIdentity }),
         ...(packed.policies !== undefined && { policies: packed.policies }),
       },
-      granted: roleSessionDuration({ requested: asked.DurationSeconds, roleMaximum: role.maxSessionDuration, chained: false }),
+      granted: federatedSessionDuration({ requested: asked.DurationSeconds, roleMaximum: role.maxSessionDuration }, wishes, ctx.issuedAt),
       requested: asked.DurationSeconds,
       minRemaining: asked.MinRemaining,
       minimumTokenSize: asked.MinimumSessionTokenSize,
@@ -99,11 +127,11 @@ export class FederatedAssumption {
   }
 
   /** CloudTrail shows what the provider asked for as if the caller had. */
-  #note(ctx: IssueCtx): void {
+  #note(ctx: IssueCtx, named: Readonly<Record<string, unknown>>): void {
     const { sourceIdentity, tags, transitiveTagKeys } = federated(ctx).wishes;
-    if (sourceIdentity === undefined && tags.length === 0) return;
     ctx.note({
       parameters: {
+        ...named,
         ...(sourceIdentity !== undefined && { sourceIdentity }),
         ...(tags.length > 0 && { principalTags: Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value])) }),
         ...(transitiveTagKeys.length > 0 && { transitiveTagKeys: [...transitiveTagKeys] }),

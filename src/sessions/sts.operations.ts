@@ -43,6 +43,10 @@ export class StsOperations {
       prove: (input, { now }) => this.federated.webIdentity(input, now),
       handle: (input, ctx) => this.federated.assumeWithWebIdentity(input, ctx),
     },
+    AssumeRoleWithSAML: {
+      prove: (input, { now }) => this.federated.saml(input, now),
+      handle: (input, ctx) => this.federated.assumeWithSaml(input, ctx),
+    },
     GetSessionToken: async (input, ctx) => {
       const actor = longTerm(ctx.caller);
       const mfaAt = await this.mfa.spent(input, ctx);

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 
 import { ApiError } from '../domain/errors.js';
-import { violates, type ReadTx } from '../kernel/database.js';
+import type { ReadTx } from '../kernel/database.js';
 import { append, type Append, type AppendTable } from '../kernel/ledger.js';
 import { SamlAssertionRow } from './sessions.entities.js';
 
@@ -33,22 +33,15 @@ export interface UsedAssertion {
  */
 @Injectable()
 export class UsedAssertionsStore {
-  /** The constraint that lets only one of two sessions for one assertion be written. */
-  static readonly constraint = 'PK_saml_assertion';
-
-  /** The row that uses an assertion up, for the ledger. */
+  /** The row that uses an assertion up, for the ledger, which refuses it (InvalidIdentityToken) where another did. */
   used(assertion: UsedAssertion): Append {
-    return append(table, { keySha256: keyOf(assertion), expiresAt: new Date(assertion.acceptedUntil.getTime() + KEPT_MS) });
+    const row = { keySha256: keyOf(assertion), expiresAt: new Date(assertion.acceptedUntil.getTime() + KEPT_MS) };
+    return append(table, row, { constraint: 'PK_saml_assertion', refusal: usedBefore });
   }
 
   /** Refuses (InvalidIdentityToken) an assertion that was used before; one that is used at this moment only its commit refuses. */
   async requireUnused(tx: ReadTx, assertion: UsedAssertion): Promise<void> {
     if (await tx.existsBy(SamlAssertionRow, { keySha256: keyOf(assertion) })) throw usedBefore();
-  }
-
-  /** What a commit that failed comes to: a refusal, where the assertion was used by another; undefined for other errors. */
-  refusalIn(error: unknown): ApiError | undefined {
-    return violates(error, UsedAssertionsStore.constraint) ? usedBefore() : undefined;
   }
 }
 

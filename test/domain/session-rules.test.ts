@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 
 import { ApiError } from '../../src/domain/errors.js';
-import { requireMinRemaining, roleSessionDuration, samlSessionDuration, scopedDuration, userSessionDuration, type DurationLimit, type Granted } from '../../src/domain/session-rules.js';
+import { requireMinRemaining, roleSessionDuration, federatedSessionDuration, scopedDuration, userSessionDuration, type DurationLimit, type Granted } from '../../src/domain/session-rules.js';
 
 const exceedsRole = 'The requested DurationSeconds exceeds the MaxSessionDuration set for this role.';
 const exceedsChain = 'The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.';
@@ -133,7 +133,7 @@ describe('the duration of a session that an identity provider vouches for', () =
     [undefined, undefined, 1, [1, 'identity-provider']],
   ];
   it.each(rows)('of %s seconds, with a SessionDuration of %s and %s seconds left: %j', (requested, sessionDuration, left, answer) => {
-    expectAnswer(() => samlSessionDuration({ requested, roleMaximum: 7200 }, { sessionDuration, sessionNotOnOrAfter: left === undefined ? undefined : until(left) }, now), answer);
+    expectAnswer(() => federatedSessionDuration({ requested, roleMaximum: 7200 }, { sessionDuration, sessionNotOnOrAfter: left === undefined ? undefined : until(left) }, now), answer);
   });
 });
 

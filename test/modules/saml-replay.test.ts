@@ -1,5 +1,5 @@
 import { ApiError } from '../../src/domain/errors.js';
-import { Database } from '../../src/kernel/database.js';
+import { Database, violates } from '../../src/kernel/database.js';
 import { append, type Append, type AppendTable } from '../../src/kernel/ledger.js';
 import { Retention } from '../../src/sessions/retention.js';
 import { UsedAssertionsStore, type UsedAssertion } from '../../src/sessions/used-assertions.store.js';
@@ -39,8 +39,8 @@ async function redeem(node: TestApp, rows: readonly Append[]): Promise<unknown> 
     await node.running.kernel.ledger.commit(rows);
     return 'ok';
   } catch (error) {
-    const refusal = store.refusalIn(error);
-    if (refusal === undefined) throw error;
+    const refusal = rows.find(({ taken }) => taken !== undefined && violates(error, taken.constraint))?.taken?.refusal();
+    if (!(refusal instanceof ApiError)) throw error;
     return { code: refusal.code, message: refusal.message };
   }
 }
