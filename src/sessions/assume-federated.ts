@@ -45,12 +45,30 @@ interface Begun {
   readonly SourceIdentity?: string;
 }
 
+/** Finds out who makes a call that nobody signed. */
+@Injectable()
+export class FederatedProofs {
+  constructor(
+    private readonly tokens: IdentityTokens,
+    private readonly responses: SamlResponses,
+  ) {}
+
+  /** Whose token it is that came with a call. Throws InvalidIdentityToken, IDPCommunicationError and ValidationError. */
+  async webIdentity({ RoleArn, WebIdentityToken }: WebIdentityInput, now: Date): Promise<Proved> {
+    return this.tokens.verify(WebIdentityToken, { account: roleAccount(RoleArn), role: RoleArn }, now);
+  }
+
+  /** Who comes with the response of a SAML provider. Throws what `SamlResponses.verify` does, and ValidationError. */
+  async saml({ RoleArn, PrincipalArn, SAMLAssertion }: SamlInput, now: Date): Promise<Proved> {
+    roleAccount(RoleArn);
+    return this.responses.verify(SAMLAssertion, { roleArn: RoleArn, principalArn: PrincipalArn }, now);
+  }
+}
+
 /** Starts sessions as roles for those for whom an identity provider of the account vouches (AWS STS API Reference: AssumeRoleWithWebIdentity). */
 @Injectable()
 export class FederatedAssumption {
   constructor(
-    private readonly tokens: IdentityTokens,
-    private readonly responses: SamlResponses,
     private readonly usedAssertions: UsedAssertionsStore,
     private readonly roles: RolesStore,
     private readonly trust: TrustPolicies,
@@ -59,22 +77,11 @@ export class FederatedAssumption {
     private readonly issuer: Issuer,
   ) {}
 
-  /** Whose token it is that came with a call. Throws InvalidIdentityToken, IDPCommunicationError and ValidationError. */
-  async webIdentity({ RoleArn, WebIdentityToken }: WebIdentityInput, now: Date): Promise<Proved> {
-    return this.tokens.verify(WebIdentityToken, { account: roleAccount(RoleArn), role: RoleArn }, now);
-  }
-
   /** Carries out AssumeRoleWithWebIdentity; see its contract for what is refused. */
   async assumeWithWebIdentity(input: WebIdentityInput, ctx: IssueCtx): Promise<WebIdentityOutput> {
     const caller = federated(ctx);
     const { issued, ...begun } = await this.#begin({ ...input, operation: 'AssumeRoleWithWebIdentity', sessionName: input.RoleSessionName }, ctx);
     return { ...issued, ...begun, SubjectFromWebIdentityToken: caller.subject, Provider: caller.issuer, Audience: caller.audience };
-  }
-
-  /** Who comes with the response of a SAML provider. Throws what `SamlResponses.verify` does, and ValidationError. */
-  async saml({ RoleArn, PrincipalArn, SAMLAssertion }: SamlInput, now: Date): Promise<Proved> {
-    roleAccount(RoleArn);
-    return this.responses.verify(SAMLAssertion, { roleArn: RoleArn, principalArn: PrincipalArn }, now);
   }
 
   /** Carries out AssumeRoleWithSAML; see its contract for what is refused. */

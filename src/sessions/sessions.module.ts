@@ -7,7 +7,7 @@ import { PoliciesModule } from '../policies/policies.module.js';
 import { RolesModule } from '../roles/roles.module.js';
 import { RoleAssumption } from './assume-role.js';
 import { RootAssumption } from './assume-root.js';
-import { FederatedAssumption } from './assume-federated.js';
+import { FederatedAssumption, FederatedProofs } from './assume-federated.js';
 import { Authenticator } from './authenticator.js';
 import { IssuedAnswers } from './issued-answers.js';
 import { IssuedAnswersStore } from './issued-answers.store.js';
@@ -27,7 +27,7 @@ import { UsedAssertionsStore } from './used-assertions.store.js';
 import { WebIdentityOperations } from './web-identity.operations.js';
 
 const stores = [SessionsStore, RevocationsStore, IssuedAnswersStore, UsedAssertionsStore, IssuersStore];
-const providers = [...stores, Revocations, Issuer, Authenticator, Stamping, Retention, IssuedAnswers, RoleAssumption, RootAssumption, FederatedAssumption, ScopingDown, SessionMfa, StsOperations, SessionOperations, IssuerKeys, WebIdentityOperations];
+const providers = [...stores, Revocations, Issuer, Authenticator, Stamping, Retention, IssuedAnswers, RoleAssumption, RootAssumption, FederatedAssumption, FederatedProofs, ScopingDown, SessionMfa, StsOperations, SessionOperations, IssuerKeys, WebIdentityOperations];
 const imports = [IdentitiesModule, RolesModule, PoliciesModule, MfaModule, FederationModule];
 
 @Module({ imports, providers, exports: [...imports, ...providers] })

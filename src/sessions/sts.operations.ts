@@ -11,7 +11,7 @@ import { implement, type IssueCtx } from '../kernel/handler.js';
 import { SessionPolicies } from '../policies/session-policies.js';
 import { RoleAssumption } from './assume-role.js';
 import { RootAssumption } from './assume-root.js';
-import { FederatedAssumption } from './assume-federated.js';
+import { FederatedAssumption, FederatedProofs } from './assume-federated.js';
 import { Issuer, type Actor } from './issuer.js';
 import { SessionMfa } from './mfa.js';
 import { ScopingDown } from './scoping.js';
@@ -32,6 +32,7 @@ export class StsOperations {
     private readonly rootAssumption: RootAssumption,
     private readonly scoping: ScopingDown,
     private readonly mfa: SessionMfa,
+    private readonly proofs: FederatedProofs,
     private readonly federated: FederatedAssumption,
   ) {}
 
@@ -40,11 +41,11 @@ export class StsOperations {
       Promise.resolve({ UserId: callerUserId(ctx.caller), Account: ctx.caller.account, Arn: callerArn(ctx.caller) }),
     AssumeRole: (input, ctx) => this.roleAssumption.assume(input, ctx),
     AssumeRoleWithWebIdentity: {
-      prove: (input, { now }) => this.federated.webIdentity(input, now),
+      prove: (input, { now }) => this.proofs.webIdentity(input, now),
       handle: (input, ctx) => this.federated.assumeWithWebIdentity(input, ctx),
     },
     AssumeRoleWithSAML: {
-      prove: (input, { now }) => this.federated.saml(input, now),
+      prove: (input, { now }) => this.proofs.saml(input, now),
       handle: (input, ctx) => this.federated.assumeWithSaml(input, ctx),
     },
     GetSessionToken: async (input, ctx) => {

@@ -32,6 +32,7 @@ const sixDigits = (shown: string): Violation[] => [shorter('12345', 6), ['123456
 const violations: Readonly<Record<string, readonly Violation[]>> = {
   Subject: [shorter('', 1), longer(255)],
   WebIdentityToken: [shorter('abc', 4), longer(20_000)],
+  SAMLAssertion: [shorter('abc', 4), longer(100_000)],
   AWSServiceName: [shorter('', 1), longer(128), pattern('a b', '[\\w+=,.@-]+')],
   AccountAlias: [shorter('ab', 3), longer(63), pattern('A-b', '^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$'), pattern('a--b', '^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$'), pattern('-ab', '^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$'), pattern('ab-', '^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$')],
   CustomSuffix: [shorter('', 1), longer(64), pattern('a b', '[\\w+=,.@-]+')],
@@ -151,6 +152,7 @@ const flags = [['CreatePolicyVersion', 'SetAsDefault'], ['ListPolicies', 'OnlyAt
 const valid: Readonly<Record<string, unknown>> = {
   AWSServiceName: 'x.amazonaws.com',
   WebIdentityToken: 'none',
+  SAMLAssertion: 'none',
   AccountAlias: 'name',
   DeletionTaskId: 'task/name',
   GlobalEndpointTokenVersion: 'v2Token',
@@ -203,7 +205,7 @@ const valid: Readonly<Record<string, unknown>> = {
 const inPart = (value: string): string => (value.length > 4096 ? `${value.slice(0, 4096)}…` : value);
 
 /** What is secret is never said again. */
-const SECRET = ['EncodedMessage', 'TokenCode', 'TradeInToken', 'WebIdentityToken'];
+const SECRET = ['EncodedMessage', 'TokenCode', 'SAMLAssertion', 'TradeInToken', 'WebIdentityToken'];
 
 describe('an input that violates constraints', () => {
   let app: TestApp;

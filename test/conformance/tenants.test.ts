@@ -146,6 +146,7 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
   RevokeSessions: [(at) => ({ RoleArn: at.roleArn }), (at) => ({ PrincipalArn: at.userArn }), (at) => ({ RootSessionId: at.sessionId })],
   WhoIs: [(at) => ({ AccessKeyId: at.sessionKeyId }), (at) => ({ AccessKeyId: at.accessKeyId }), (at) => ({ TokenSha256: at.tokenSha256 })],
   AssumeRole: [(at) => ({ RoleArn: at.roleArn, RoleSessionName: 'stranger' }), (at) => ({ RoleArn: at.roleArn, RoleSessionName: 'stranger', ...mfaDevice(at), TokenCode: '123456' })],
+  AssumeRoleWithSAML: [(at) => ({ RoleArn: at.roleArn, PrincipalArn: at.samlArn, SAMLAssertion: 'none' })],
   AssumeRoleWithWebIdentity: [(at) => ({ RoleArn: at.roleArn, RoleSessionName: 'stranger', WebIdentityToken: strangersToken })],
   CreateAccessKey: [user],
   CreateAccount: [(at) => ({ AccountName: 'mine', AccountId: at.account })],

@@ -4,6 +4,7 @@ import type { Keys, TestApp } from './app.js';
 import { FIRST, SECOND } from './password-scenarios.js';
 import { Authenticator } from './authenticator.js';
 import { metadata, privateKey } from './identity-providers.js';
+import { SamlProvider } from './saml-world.js';
 import { fromBase32 } from './totp.js';
 import { allows, trusts, World } from './world.js';
 
@@ -270,6 +271,13 @@ async function webIdentity(allowed: Allowed, { app, face, secrets }: { app: Test
   secrets.set(WebIdentityToken, `a token of an identity provider (${face})`).set(session.secretAccessKey, `the secret of a federated session (${face})`).set(session.sessionToken ?? '', `its token (${face})`);
   await allowed('DeleteRole', { RoleName });
   await allowed('DeleteOpenIDConnectProvider', { OpenIDConnectProviderArn: arn });
+  const provider = await SamlProvider.register(new World(app), `tour-${face}`);
+  const trusting = await allowed('CreateRole', { RoleName, AssumeRolePolicyDocument: JSON.stringify(trusts({ Federated: provider.arn }, undefined, 'sts:AssumeRoleWithSAML')) });
+  const asked = provider.input((trusting.output as { role: { arn: string } }).role.arn);
+  const vouched = keysIn((await allowed('AssumeRoleWithSAML', asked)).output, 'credentials');
+  secrets.set(String(asked['SAMLAssertion']), `a SAML response (${face})`).set(vouched.secretAccessKey, `the secret of a SAML session (${face})`).set(vouched.sessionToken ?? '', `the token of a SAML session (${face})`);
+  await allowed('DeleteRole', { RoleName });
+  await allowed('DeleteSAMLProvider', { SAMLProviderArn: provider.arn });
 }
 
 /** From now on, the signature of every request is one of the secrets. */

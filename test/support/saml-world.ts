@@ -15,6 +15,8 @@ export interface Different {
   /** Of the user at the provider, seconds from now. */
   readonly sessionEnds?: number;
   readonly recipient?: string;
+  /** Of the response; success where nothing is said. */
+  readonly status?: string;
   /** Made so many seconds ago. */
   readonly age?: number;
 }
@@ -61,7 +63,7 @@ export class SamlProvider {
       attributes: roles + attribute(`${AWS}RoleSessionName`, different.sessionName ?? 'alice@example.com') + (different.attributes ?? ''),
       ...different.parts,
     });
-    return encoded(response(this.idp.signed(xml), { attributes: { Destination: recipient, IssueInstant: this.at(-age) }, issuer: element('saml:Issuer', { 'xmlns:saml': 'urn:oasis:names:tc:SAML:2.0:assertion' }, text(this.entityId)) }));
+    return encoded(response(this.idp.signed(xml), { ...(different.status !== undefined && { status: different.status }), attributes: { Destination: recipient, IssueInstant: this.at(-age) }, issuer: element('saml:Issuer', { 'xmlns:saml': 'urn:oasis:names:tc:SAML:2.0:assertion' }, text(this.entityId)) }));
   }
 
   /** The input of a call for a role. */
