@@ -4,11 +4,14 @@ import { join } from 'node:path';
 
 import {
   CreateAccessKeyCommand,
+  CreateLoginProfileCommand,
   CreatePolicyCommand,
   CreatePolicyVersionCommand,
   CreateUserCommand,
+  CreateVirtualMFADeviceCommand,
   DeletePolicyCommand,
   DeleteUserCommand,
+  EnableMFADeviceCommand,
   GetPolicyVersionCommand,
   IAMClient,
   ListAccessKeysCommand,
@@ -18,6 +21,7 @@ import {
   ListPolicyVersionsCommand,
   ListRolesCommand,
   ListUsersCommand,
+  ListVirtualMFADevicesCommand,
   PutUserPolicyCommand,
 } from '@aws-sdk/client-iam';
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
@@ -26,6 +30,7 @@ import { Secret } from '../../src/domain/secret.js';
 import { formatAmzDate, sign } from '../../src/domain/sigv4.js';
 import { until } from '../support/outage.js';
 import { Child, Program, type Ended, type RootKeys } from '../support/program.js';
+import { fromBase32, totp } from '../support/totp.js';
 import { itWhere, runs } from '../support/where.js';
 import { allows } from '../support/world.js';
 
@@ -118,7 +123,8 @@ describe('the AWS CLI', () => {
     const { Roles = [] } = await iam.send(new ListRolesCommand());
     const { Policies = [] } = await iam.send(new ListPoliciesCommand({ Scope: 'Local' }));
     const { InstanceProfiles = [] } = await iam.send(new ListInstanceProfilesCommand());
-    return [...Users, ...Groups, ...Roles, ...Policies, ...InstanceProfiles];
+    const { VirtualMFADevices = [] } = await iam.send(new ListVirtualMFADevicesCommand());
+    return [...Users, ...Groups, ...Roles, ...Policies, ...InstanceProfiles, ...VirtualMFADevices];
   }
 
   itWithCli('adds a user with a key to a group, rotates the key, and removes both', async () => {
@@ -138,6 +144,17 @@ describe('the AWS CLI', () => {
     expect(await outcome(iamOf(second).send(new ListUsersCommand()))).toBe('AccessDenied');
     await job('remove', 'user', 'alice');
     expect(await refusedJob('remove', 'user', 'alice')).toContain('(NoSuchEntity)');
+    expect(await whatIsLeft()).toEqual([]);
+  });
+
+  itWithCli('removes a user who has a password and an MFA device', async () => {
+    await iam.send(new CreateUserCommand({ UserName: 'dora' }));
+    await iam.send(new CreateLoginProfileCommand({ UserName: 'dora', Password: 'First-password-1' }));
+    const { VirtualMFADevice: made } = await iam.send(new CreateVirtualMFADeviceCommand({ VirtualMFADeviceName: 'phone' }));
+    const seed = fromBase32(Buffer.from(made?.Base32StringSeed ?? []).toString('ascii'));
+    const now = new Date();
+    await iam.send(new EnableMFADeviceCommand({ UserName: 'dora', SerialNumber: made?.SerialNumber, AuthenticationCode1: totp(seed, now, -30), AuthenticationCode2: totp(seed, now) }));
+    await job('remove', 'user', 'dora');
     expect(await whatIsLeft()).toEqual([]);
   });
 

@@ -224,5 +224,8 @@ describe('Terraform', () => {
     }
     await terraform.destroy();
     expect(await whatIsThere()).toEqual([...before, `arn:aws:iam::${account}:user/terraform`]);
+    const refused = await program.sql("SELECT DISTINCT event_name, error_code FROM audit_event WHERE principal_arn LIKE '%:user/terraform' AND outcome = 'refused' ORDER BY 1, 2");
+    expect(refused).toEqual([]);
+    console.log(JSON.stringify(await program.sql("SELECT event_name, count(*)::int FROM audit_event WHERE principal_arn LIKE '%:user/terraform' GROUP BY 1 ORDER BY 1")));
   });
 });
