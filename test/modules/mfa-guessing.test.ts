@@ -177,7 +177,7 @@ describe('whoever guesses the codes of a device', () => {
       expect((await call(a, 'query', { operation: 'ResyncMFADevice', keys: home.root, input })).code).toBe('InvalidAuthenticationCode');
     });
     expect(events.map(({ event_name, outcome, error_code, record }) => [event_name, outcome, error_code, record['requestParameters']])).toEqual([
-      ['ResyncMFADevice', 'refused', 'InvalidAuthenticationCodeException', { userName: user.name, serialNumber: device.serial }],
+      ['ResyncMFADevice', 'refused', 'InvalidAuthenticationCode', { userName: user.name, serialNumber: device.serial }],
     ]);
     expect(await counts(a, device)).toEqual({ device: 1, holder: 1 });
     await a.sql('ALTER TABLE mfa_throttle ADD CONSTRAINT never CHECK (failures < 2) NOT VALID');
