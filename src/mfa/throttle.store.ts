@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { In } from 'typeorm';
 
 import type { KeyOwner } from '../identities/identities.store.js';
-import type { Tx } from '../kernel/database.js';
+import { holdRow, type Tx } from '../kernel/database.js';
 import { forgottenAt, lockedUntil, networkOf, type Counted, type ThrottleKind } from './backoff.js';
 import { MfaThrottleRow } from './throttle.entities.js';
 
@@ -30,8 +30,12 @@ export function subjectsOf(of: { deviceId: string; holder: KeyOwner; address: st
 /** Counts of failures, in one place for all nodes. */
 @Injectable()
 export class MfaThrottleStore {
-  /** What is counted for some subjects now. */
+  /**
+   * What is counted for some subjects now. Whoever holds several devices may fail with all of them at once: what is counted
+   * for him is held until the transaction ends, so that no two see the last guess that he has left. His device is held already.
+   */
   async counted(tx: Tx, subjects: Subjects, now: Date): Promise<ReadonlyMap<ThrottleKind, Counted>> {
+    await holdRow(tx, { table: 'mfa_throttle', key: 'subject' }, { subject: subjects.get('holder') ?? '' });
     const rows = await tx.findBy(MfaThrottleRow, { subject: In([...subjects.values()]) });
     const found = new Map<ThrottleKind, Counted>();
     for (const [kind, subject] of subjects) {
