@@ -18,16 +18,19 @@ type Step =
   | { readonly does: 'time goes by'; readonly where: Where; readonly seconds: number };
 
 const where = fc.constantFrom<Where>('a', 'b');
-const off = fc.oneof({ weight: 4, arbitrary: fc.integer({ min: -2, max: 2 }) }, { weight: 1, arbitrary: fc.integer({ min: -21, max: 21 }) });
+const off = fc.oneof({ weight: 12, arbitrary: fc.integer({ min: -2, max: 2 }) }, { weight: 1, arbitrary: fc.integer({ min: -21, max: 21 }) });
 const proof = fc.record({ does: fc.constantFrom('GetSessionToken' as const, 'AssumeRole' as const), where, off });
 const pair = fc.record({ does: fc.constantFrom('EnableMFADevice' as const, 'ResyncMFADevice' as const), where, off });
 const other = fc.record({ does: fc.constantFrom('DeactivateMFADevice' as const, 'again' as const), where });
 const everything = fc.record({ does: fc.constant('everything at once' as const), off });
-const time = fc.record({ does: fc.constant('time goes by' as const), where, seconds: fc.integer({ min: -300, max: 300 }) });
+const time = fc.record({ does: fc.constant('time goes by' as const), where, seconds: fc.integer({ min: -90, max: 240 }) });
 const steps = fc.array<Step>(
-  fc.oneof({ weight: 6, arbitrary: proof }, { weight: 3, arbitrary: pair }, { weight: 2, arbitrary: other }, { weight: 2, arbitrary: everything }, { weight: 3, arbitrary: time }),
+  fc.oneof({ weight: 6, arbitrary: proof }, { weight: 3, arbitrary: pair }, { weight: 1, arbitrary: other }, { weight: 2, arbitrary: everything }, { weight: 3, arbitrary: time }),
   { minLength: 6, maxLength: 16 },
 );
+
+/** How many people try it. */
+const RUNS = 30;
 
 let a: TestApp;
 let b: TestApp;
@@ -132,8 +135,8 @@ it('whatever is done with a device, and wherever, no counter is accepted twice',
       for (const step of sequence) await trial.take(step);
       accepted += trial.accepted.length;
     }),
-    { seed: 20_261_125, numRuns: 40, endOnFailure: true },
+    { seed: 20_261_125, numRuns: RUNS, endOnFailure: true },
   );
   // The law is not kept by accepting nothing.
-  expect(accepted).toBeGreaterThan(40 * 4);
+  expect(accepted).toBeGreaterThan(4 * RUNS);
 });
