@@ -18,12 +18,15 @@ interface Raw {
   readonly forget_at: Date;
 }
 
-/** What a failure counts for. */
+/**
+ * What a failure counts for, in the order in which their rows are held. The holder's comes first, because it is held while an
+ * attempt is judged; a device's is nobody's but his who holds the device itself.
+ */
 export function subjectsOf(of: { deviceId: string; holder: KeyOwner; address: string }): Subjects {
   return new Map([
+    ['holder', `holder:${of.holder.userId ?? of.holder.accountId}`],
     ['address', `address:${networkOf(of.address)}`],
     ['device', `device:${of.deviceId}`],
-    ['holder', `holder:${of.holder.userId ?? of.holder.accountId}`],
   ]);
 }
 
@@ -47,10 +50,10 @@ export class MfaThrottleStore {
 
   /** Counts a failure for all of them; or, where nothing was tried, does the same work and counts none. */
   async failed(tx: Tx, subjects: Subjects, { now, counts }: { now: Date; counts: boolean }): Promise<void> {
-    // In one order, so that two that fail at once do not wait for each other; each row is held from here on.
+    // In their order, so that two that fail at once do not wait for each other; each row is held from here on.
     const rows = await tx.query<Raw[]>(
       `INSERT INTO mfa_throttle AS t (subject, failures, since, forget_at)
-       SELECT s, $2, $3, $3 FROM unnest($1::text[]) AS s ORDER BY s COLLATE "C"
+       SELECT s.subject, $2, $3, $3 FROM unnest($1::text[]) WITH ORDINALITY AS s (subject, place) ORDER BY s.place
        ON CONFLICT (subject) DO UPDATE SET
          failures = CASE WHEN t.forget_at > $3 THEN t.failures ELSE 0 END + EXCLUDED.failures,
          since = CASE WHEN t.forget_at > $3 THEN t.since ELSE EXCLUDED.since END,
