@@ -142,5 +142,5 @@ it('whatever is done with a device, and wherever, no counter is accepted twice',
     { seed: 20_261_125, numRuns: RUNS, endOnFailure: true },
   );
   // The law is not kept by accepting nothing.
-  expect(accepted).toBeGreaterThan(4 * RUNS);
+  expect(accepted).toBeGreaterThan(3 * RUNS);
 });

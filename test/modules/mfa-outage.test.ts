@@ -137,3 +137,20 @@ it('whoever fails with all of his devices at once has no guess more than with on
   await Promise.all(devices.map((each) => tokenOn(a, user, each.given(each.wrong()))));
   expect((await counts(a, device)).holder).toBe(100);
 });
+
+it('however many fail at once at one address, with several devices each, while they are let go, none stands in another’s way', async () => {
+  const b = await TestApp.boot({ beside: a });
+  try {
+    const people = await Promise.all(Array.from({ length: 6 }, () => holder()));
+    const all: { user: User; device: Authenticator }[] = [];
+    for (const { user, device } of people) all.push({ user, device }, { user, device: await Authenticator.enabled(a, home.root, user.name, `${user.name}-more`) });
+    for (let round = 0; round < 3; round += 1) {
+      const attempts = [a, b].flatMap((node) => all.map(({ user, device }) => tokenOn(node, user, device.given(device.wrong(round)))));
+      const unlocks = all.map(({ device }) => a.raw(home.root, { path: `/v1/mfa-devices/${encodeURIComponent(device.serial)}/unlock`, service: 'stint' }));
+      expect(new Set(await Promise.all(attempts))).toEqual(new Set([wrongCode]));
+      expect(new Set((await Promise.all(unlocks)).map(({ status }) => status))).toEqual(new Set([200]));
+    }
+  } finally {
+    await b.close();
+  }
+});
