@@ -157,7 +157,7 @@ it('however many fail at once at one address, with several devices each, while t
     for (const { user, device } of people) all.push({ user, device }, { user, device: await Authenticator.enabled(a, home.root, user.name, `${user.name}-more`) });
     for (let round = 0; round < 3; round += 1) {
       const attempts = [a, b].flatMap((node) => all.map(({ user, device }) => tokenOn(node, user, device.given(device.wrong(round)))));
-      const unlocks = all.map(({ device }) => a.raw(home.root, { path: `/v1/mfa-devices/${encodeURIComponent(device.serial)}/unlock`, service: 'stint' }));
+      const unlocks = all.map(({ device }) => a.rest(home.root, 'POST /v1/mfa-devices/unlock', { serialNumber: device.serial }));
       expect(new Set(await Promise.all(attempts))).toEqual(new Set([wrongCode]));
       expect(new Set((await Promise.all(unlocks)).map(({ status }) => status))).toEqual(new Set([200]));
     }
