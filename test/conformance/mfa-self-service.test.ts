@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import {
   CreateVirtualMFADeviceCommand,
   DeactivateMFADeviceCommand,
@@ -166,6 +168,11 @@ describe.each([
     app.clock.advance(30);
     await expect(sessions.sessionToken(bob, bobs.given())).resolves.toBeDefined();
   });
+});
+
+it('docs/mfa.md shows these policies', () => {
+  const shown = [...readFileSync('docs/mfa.md', 'utf8').matchAll(/```json\n(.*?)```/gs)].map(([, text = '']) => JSON.parse(text) as unknown);
+  expect(shown).toEqual([namedAnyhow, noOtherWithoutMfa]);
 });
 
 it('with the addition for those who have a device, a stolen key enables no other one', async () => {
