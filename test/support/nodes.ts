@@ -1,4 +1,4 @@
-import { TestApp, type Keys } from './app.js';
+import { type TestApp, type Keys } from './app.js';
 import type { Authenticator } from './authenticator.js';
 
 /** What GetSessionToken with a code comes to on a node: `ok`, or what it says. */
