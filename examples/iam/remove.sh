@@ -22,8 +22,14 @@ case $kind in
   user)
     keys=$(ask 'AccessKeyMetadata[].AccessKeyId' list-access-keys --user-name "$name")
     groups=$(ask 'Groups[].GroupName' list-groups-for-user --user-name "$name")
+    devices=$(ask 'MFADevices[].SerialNumber' list-mfa-devices --user-name "$name")
+    if is_there get-login-profile --user-name "$name"; then iam delete-login-profile --user-name "$name"; fi
     for each in $keys; do iam delete-access-key --user-name "$name" --access-key-id "$each"; done
     for each in $groups; do iam remove-user-from-group --user-name "$name" --group-name "$each"; done
+    for each in $devices; do
+      iam deactivate-mfa-device --user-name "$name" --serial-number "$each"
+      iam delete-virtual-mfa-device --serial-number "$each"
+    done
     without_policies
     iam delete-user --user-name "$name"
     ;;

@@ -22,3 +22,8 @@ output "secret_access_key" {
   value     = aws_iam_access_key.deployer.secret
   sensitive = true
 }
+
+output "guest_password" {
+  value     = aws_iam_user_login_profile.guest.password
+  sensitive = true
+}

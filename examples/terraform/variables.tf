@@ -87,3 +87,9 @@ variable "saml_metadata" {
   type        = string
   default     = "saml-metadata.xml"
 }
+
+variable "password_length" {
+  description = "How long passwords have to be."
+  type        = number
+  default     = 14
+}

@@ -162,7 +162,7 @@ export class Executor {
       if (admitted !== undefined) await this.authorizer.confirm(tx, admitted, { caller: act.caller, hold: true });
       const ctx: ChangeCtx = { ...baseCtx(act), tx };
       const output = rest === undefined ? await this.#handle(operation, input, ctx).catch(lasting) : operation.contract.output.parse(await rest(ctx));
-      await this.audit.record(tx, event(act, output instanceof LastingRefusal ? output : { output }));
+      await this.audit.record(tx, event(act, output instanceof LastingRefusal ? { refusal: output.refusal } : { output }));
       return output;
     });
     if (done instanceof LastingRefusal) throw done;

@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from 'node:net';
+import { parseAddress } from '../domain/policy/values.js';
 
 /** What failures are counted for: a device, whoever holds it, and the network they come from. */
 export type ThrottleKind = 'device' | 'holder' | 'address';
@@ -52,11 +52,12 @@ function after(time: Date, milliseconds: number): Date {
 
 /** What failures from an address count for: the address, or the network of 64 bits, as who has one address of it has them all. */
 export function networkOf(address: string): string {
-  const mapped = address.replace(/^::ffff:/i, '');
-  if (isIPv4(mapped) || !isIPv6(address)) return mapped;
-  const [head = '', tail = ''] = address.split('::');
-  const groups = (text: string): string[] => (text === '' ? [] : text.split(':'));
-  // What `::` leaves out is zeros; where there is none, nothing is left out.
-  const all = address.includes('::') ? [...groups(head), ...Array.from({ length: Math.max(8 - groups(head).length - groups(tail).length, 0) }, () => '0'), ...groups(tail)] : groups(head);
-  return `${all.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
+  // Link-local addresses name the interface as well.
+  const parsed = parseAddress(address.split('%')[0] ?? '');
+  if (parsed === undefined) return address;
+  return parsed.version === 4 ? fourParts(parsed.bits, { width: 8n, radix: 10 }).join('.') : `${fourParts(parsed.bits >> 64n, { width: 16n, radix: 16 }).join(':')}::/64`;
+}
+
+function fourParts(bits: bigint, { width, radix }: { width: bigint; radix: number }): readonly string[] {
+  return [3n, 2n, 1n, 0n].map((place) => BigInt.asUintN(Number(width), bits >> (place * width)).toString(radix));
 }

@@ -158,7 +158,8 @@ export const mfaContracts = {
   }),
   UnlockMFADevice: operation({
     summary: 'Let codes of a device be tried at once again, however many were wrong before.',
-    rest: 'POST /v1/mfa-devices/{SerialNumber}/unlock',
+    // Not by its path: curl cannot sign one with an ARN in it.
+    rest: 'POST /v1/mfa-devices/unlock',
     effect: 'change',
     input: z.object({ SerialNumber }),
     output: Nothing,

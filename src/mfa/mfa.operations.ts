@@ -48,8 +48,9 @@ export class MfaOperations {
       const seed = this.random.bytes(SEED_BYTES);
       const row = this.#newDevice(ctx, { path: input.Path ?? '/', deviceName: input.VirtualMFADeviceName, tags: newTags(input.Tags, 'sensitive') }, seed);
       if (serialNumber(row).length > SERIAL_NUMBER_MAX) throw new ApiError('ValidationError', `The path and name are too long: the serial number may have ${String(SERIAL_NUMBER_MAX)} characters.`);
-      await this.devices.insert(ctx.tx, row);
+      // Drawn before the account is held for the new row.
       const picture = await toBuffer(otpauthUri({ name: row.deviceName, account, seed }), { type: 'png', errorCorrectionLevel: 'M' });
+      await this.devices.insert(ctx.tx, row);
       return {
         VirtualMFADevice: {
           SerialNumber: serialNumber(row),

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { In } from 'typeorm';
 
 import type { KeyOwner } from '../identities/identities.store.js';
-import type { Tx } from '../kernel/database.js';
+import { holdRow, type Tx } from '../kernel/database.js';
 import { forgottenAt, lockedUntil, networkOf, type Counted, type ThrottleKind } from './backoff.js';
 import { MfaThrottleRow } from './throttle.entities.js';
 
@@ -18,20 +18,27 @@ interface Raw {
   readonly forget_at: Date;
 }
 
-/** What a failure counts for. */
+/**
+ * What a failure counts for, in the order in which their rows are held. The holder's comes first, because it is held while an
+ * attempt is judged; a device's is nobody's but his who holds the device itself.
+ */
 export function subjectsOf(of: { deviceId: string; holder: KeyOwner; address: string }): Subjects {
   return new Map([
+    ['holder', `holder:${of.holder.userId ?? of.holder.accountId}`],
     ['address', `address:${networkOf(of.address)}`],
     ['device', `device:${of.deviceId}`],
-    ['holder', `holder:${of.holder.userId ?? of.holder.accountId}`],
   ]);
 }
 
 /** Counts of failures, in one place for all nodes. */
 @Injectable()
 export class MfaThrottleStore {
-  /** What is counted for some subjects now. */
+  /**
+   * What is counted for some subjects now. Whoever holds several devices may fail with all of them at once: what is counted
+   * for him is held until the transaction ends, so that no two see the last guess that he has left. His device is held already.
+   */
   async counted(tx: Tx, subjects: Subjects, now: Date): Promise<ReadonlyMap<ThrottleKind, Counted>> {
+    await holdRow(tx, { table: 'mfa_throttle', key: 'subject' }, { subject: subjects.get('holder') ?? '' });
     const rows = await tx.findBy(MfaThrottleRow, { subject: In([...subjects.values()]) });
     const found = new Map<ThrottleKind, Counted>();
     for (const [kind, subject] of subjects) {
@@ -43,10 +50,10 @@ export class MfaThrottleStore {
 
   /** Counts a failure for all of them; or, where nothing was tried, does the same work and counts none. */
   async failed(tx: Tx, subjects: Subjects, { now, counts }: { now: Date; counts: boolean }): Promise<void> {
-    // In one order, so that two that fail at once do not wait for each other; each row is held from here on.
+    // In their order, so that two that fail at once do not wait for each other; each row is held from here on.
     const rows = await tx.query<Raw[]>(
       `INSERT INTO mfa_throttle AS t (subject, failures, since, forget_at)
-       SELECT s, $2, $3, $3 FROM unnest($1::text[]) AS s ORDER BY s COLLATE "C"
+       SELECT s.subject, $2, $3, $3 FROM unnest($1::text[]) WITH ORDINALITY AS s (subject, place) ORDER BY s.place
        ON CONFLICT (subject) DO UPDATE SET
          failures = CASE WHEN t.forget_at > $3 THEN t.failures ELSE 0 END + EXCLUDED.failures,
          since = CASE WHEN t.forget_at > $3 THEN t.since ELSE EXCLUDED.since END,

@@ -230,13 +230,13 @@ export class Authorizer {
       ...(wish.trust === undefined ? {} : { trust: wish.trust }),
       ...(wish.resourcePolicy === undefined ? {} : { resource: wish.resourcePolicy }),
     };
+    const requests = contexts.map((context) => ({ ...about, context, ...(wish.mfaAge !== undefined && { trustContext: mfaContext(context, wish.mfaAge) }) }));
     let allowed: Decision | undefined;
-    for (const context of contexts) {
-      const request = { ...about, context, ...(wish.mfaAge !== undefined && { trustContext: mfaContext(context, wish.mfaAge) }) };
+    for (const request of requests) {
       const decision = evaluate(request, policies);
       if (!decision.allowed) {
         const evidence = judged({ request, policies, decision, exists: wish.exists === true });
-        throw new ApiError('AccessDenied', textOf(decision, caller, wish), { detail: { decision }, evidence, stepUp: hint(caller, request, policies) });
+        throw new ApiError('AccessDenied', textOf(decision, caller, wish), { detail: { decision }, evidence, stepUp: hint(caller, requests, policies) });
       }
       allowed ??= decision;
     }
@@ -362,11 +362,11 @@ function judged(facts: { request: Request; policies: PolicySet; decision: Decisi
  * Whether MFA would have made the difference; only users can obtain sessions with it. Of a resource in another account
  * nothing is told: then it is said only where the caller's own policies ask for MFA, whatever the other account says.
  */
-function hint(caller: Caller, request: Request, policies: PolicySet): StepUp | undefined {
+function hint(caller: Caller, requests: readonly Request[], policies: PolicySet): StepUp | undefined {
   if (caller.kind !== 'user') return undefined;
-  if (request.resourceAccount === caller.account) return stepUp(request, policies);
-  const own = { ...request, resourceAccount: caller.account, context: withoutResource(request.context) };
-  return evaluate(own, ofCaller(policies)).allowed ? undefined : stepUp(own, ofCaller(policies));
+  if (requests.every(({ resourceAccount }) => resourceAccount === caller.account)) return stepUp(requests, policies);
+  const own = requests.map((request) => ({ ...request, resourceAccount: caller.account, context: withoutResource(request.context) }));
+  return own.every((request) => evaluate(request, ofCaller(policies)).allowed) ? undefined : stepUp(own, ofCaller(policies));
 }
 
 /** Of whom an identity provider vouches for AWS says nothing, nor what he asked for (policy-evaluation §5). */

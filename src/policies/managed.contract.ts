@@ -145,7 +145,7 @@ export const managedPolicyContracts = {
     effect: 'change',
     input: z.object({ PolicyArn, Tags }),
     output: Nothing,
-    errors: ['NoSuchEntity', 'LimitExceeded', 'InvalidInput', 'AccessDenied'],
+    errors: ['NoSuchEntity', 'LimitExceeded', 'InvalidInput', 'ConcurrentModification', 'AccessDenied'],
     access: { action: 'iam:TagPolicy', resource: named },
   }),
   UntagPolicy: operation({
@@ -155,7 +155,7 @@ export const managedPolicyContracts = {
     effect: 'change',
     input: z.object({ PolicyArn, TagKeys }),
     output: Nothing,
-    errors: ['NoSuchEntity', 'InvalidInput', 'AccessDenied'],
+    errors: ['NoSuchEntity', 'InvalidInput', 'ConcurrentModification', 'AccessDenied'],
     access: { action: 'iam:UntagPolicy', resource: named, context: (input) => ({ 'aws:TagKeys': input.TagKeys }) },
   }),
   ListPolicyTags: operation({

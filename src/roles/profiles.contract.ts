@@ -109,7 +109,7 @@ export const profileContracts = {
     effect: 'change',
     input: z.object({ InstanceProfileName, Tags }),
     output: Nothing,
-    errors: ['NoSuchEntity', 'InvalidInput', 'LimitExceeded'],
+    errors: ['NoSuchEntity', 'InvalidInput', 'LimitExceeded', 'ConcurrentModification'],
     access: { action: 'iam:TagInstanceProfile', resource: named },
   }),
   UntagInstanceProfile: operation({
@@ -119,7 +119,7 @@ export const profileContracts = {
     effect: 'change',
     input: z.object({ InstanceProfileName, TagKeys }),
     output: Nothing,
-    errors: ['NoSuchEntity'],
+    errors: ['NoSuchEntity', 'ConcurrentModification'],
     access: { action: 'iam:UntagInstanceProfile', resource: named, context: (input) => ({ 'aws:TagKeys': input.TagKeys }) },
   }),
   ListInstanceProfileTags: operation({

@@ -1,14 +1,18 @@
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import {
   CreateAccessKeyCommand,
+  CreateLoginProfileCommand,
   CreatePolicyCommand,
   CreatePolicyVersionCommand,
+  CreateRoleCommand,
   CreateUserCommand,
+  CreateVirtualMFADeviceCommand,
   DeletePolicyCommand,
   DeleteUserCommand,
+  EnableMFADeviceCommand,
   GetPolicyVersionCommand,
   IAMClient,
   ListAccessKeysCommand,
@@ -18,19 +22,24 @@ import {
   ListPolicyVersionsCommand,
   ListRolesCommand,
   ListUsersCommand,
+  ListVirtualMFADevicesCommand,
   PutUserPolicyCommand,
 } from '@aws-sdk/client-iam';
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import decode, { type QRCode } from 'jsqr';
+import { PNG } from 'pngjs';
 
 import { Secret } from '../../src/domain/secret.js';
 import { formatAmzDate, sign } from '../../src/domain/sigv4.js';
 import { until } from '../support/outage.js';
 import { Child, Program, type Ended, type RootKeys } from '../support/program.js';
+import { fromBase32, totp } from '../support/totp.js';
 import { itWhere, runs } from '../support/where.js';
-import { allows } from '../support/world.js';
+import { allows, trusts } from '../support/world.js';
 
 jest.setTimeout(600_000);
 
+const read = decode as unknown as (data: Uint8ClampedArray, width: number, height: number) => QRCode | null;
 const hasCli = runs('bash', ['--version']) && runs('aws', ['--version']);
 const itWithCli = itWhere(hasCli, 'there is no AWS CLI or no bash');
 
@@ -118,7 +127,8 @@ describe('the AWS CLI', () => {
     const { Roles = [] } = await iam.send(new ListRolesCommand());
     const { Policies = [] } = await iam.send(new ListPoliciesCommand({ Scope: 'Local' }));
     const { InstanceProfiles = [] } = await iam.send(new ListInstanceProfilesCommand());
-    return [...Users, ...Groups, ...Roles, ...Policies, ...InstanceProfiles];
+    const { VirtualMFADevices = [] } = await iam.send(new ListVirtualMFADevicesCommand());
+    return [...Users, ...Groups, ...Roles, ...Policies, ...InstanceProfiles, ...VirtualMFADevices];
   }
 
   itWithCli('adds a user with a key to a group, rotates the key, and removes both', async () => {
@@ -138,6 +148,17 @@ describe('the AWS CLI', () => {
     expect(await outcome(iamOf(second).send(new ListUsersCommand()))).toBe('AccessDenied');
     await job('remove', 'user', 'alice');
     expect(await refusedJob('remove', 'user', 'alice')).toContain('(NoSuchEntity)');
+    expect(await whatIsLeft()).toEqual([]);
+  });
+
+  itWithCli('removes a user who has a password and an MFA device', async () => {
+    await iam.send(new CreateUserCommand({ UserName: 'dora' }));
+    await iam.send(new CreateLoginProfileCommand({ UserName: 'dora', Password: 'First-password-1' }));
+    const { VirtualMFADevice: made } = await iam.send(new CreateVirtualMFADeviceCommand({ VirtualMFADeviceName: 'phone' }));
+    const seed = fromBase32(Buffer.from(made?.Base32StringSeed ?? []).toString('ascii'));
+    const now = new Date();
+    await iam.send(new EnableMFADeviceCommand({ UserName: 'dora', SerialNumber: made?.SerialNumber, AuthenticationCode1: totp(seed, now, -30), AuthenticationCode2: totp(seed, now) }));
+    await job('remove', 'user', 'dora');
     expect(await whatIsLeft()).toEqual([]);
   });
 
@@ -209,8 +230,36 @@ describe('the AWS CLI', () => {
     expect(await whatIsLeft()).toEqual([]);
   });
 
+  itWithCli('gives a user an MFA device, with which he starts a session and assumes a role', async () => {
+    const picture = join(folder, 'dora.png');
+    const keys = keysIn(await job('add-user', 'dora', 'careful', 'arn:aws:iam::aws:policy/ReadOnlyAccess'), 'dora');
+    const [serial = ''] = await job('add-mfa', 'dora', picture);
+    const { data, width, height } = PNG.sync.read(await readFile(picture));
+    const seed = fromBase32(new URL(read(new Uint8ClampedArray(data), width, height)?.data ?? '').searchParams.get('secret') ?? '');
+    // The clock is the real one, so codes come from a step before, now, and a step after: all are accepted, whatever goes by meanwhile.
+    const began = new Date();
+    const code = (steps: number): string => totp(seed, began, 30 * steps);
+    expect(await job('add-mfa', 'dora', code(-1), code(0))).toEqual([serial]);
+    const env = { AWS_ACCESS_KEY_ID: keys.accessKeyId, AWS_SECRET_ACCESS_KEY: keys.secretAccessKey, STINT_ENDPOINT: program.url };
+    const session = await run('bash', [join('examples', 'iam', 'mfa-session.sh'), code(1)], env);
+    expect(session).toMatchObject({ ended: { code: 0, signal: null } });
+    const [section, ...members] = session.out;
+    const [accessKeyId = '', secretAccessKey = '', sessionToken = ''] = members.map((line) => line.split(' = ')[1] ?? '');
+    expect([section, accessKeyId]).toEqual(['[mfa]', expect.stringMatching(/^ASIA/)]);
+    const role = { RoleName: 'vault', AssumeRolePolicyDocument: JSON.stringify(trusts(serial.replace(':mfa/', ':user/'), { Bool: { 'aws:MultiFactorAuthPresent': 'true' } })) };
+    const { Role } = await iam.send(new CreateRoleCommand(role));
+    await iam.send(new PutUserPolicyCommand({ UserName: 'dora', PolicyName: 'assume', PolicyDocument: JSON.stringify(allows('sts:AssumeRole')) }));
+    const assume = (with_: RootKeys & { sessionToken?: string }): Promise<string> => outcome(stsOf(with_).send(new AssumeRoleCommand({ RoleArn: Role?.Arn, RoleSessionName: 'work' })));
+    expect([await assume(keys), await assume({ accessKeyId, secretAccessKey, sessionToken })]).toEqual(['AccessDenied', 'ok']);
+    const again = await run('bash', [join('examples', 'iam', 'mfa-session.sh'), code(1)], env);
+    expect([again.ended.code === 0, again.out, again.err.join('\n')]).toEqual([false, [], expect.stringContaining('MultiFactorAuthentication failed with invalid MFA one time pass code.')]);
+    for (const [kind, name] of [['user', 'dora'], ['group', 'careful'], ['role', 'vault']] as const) await job('remove', kind, name);
+    expect(await whatIsLeft()).toEqual([]);
+    expect((await iam.send(new ListVirtualMFADevicesCommand())).VirtualMFADevices).toEqual([]);
+  });
+
   itWithCli('is told what is wrong by a script that is called wrongly', async () => {
-    for (const name of ['add-user', 'rotate-key', 'share-role', 'change-policy', 'bound-user', 'give-machine-role', 'remove']) expect(await refusedJob(name)).toContain('usage: ');
+    for (const name of ['add-user', 'rotate-key', 'share-role', 'change-policy', 'bound-user', 'give-machine-role', 'add-mfa', 'mfa-session', 'remove']) expect(await refusedJob(name)).toContain('usage: ');
     expect(await refusedJob('remove', 'account', 'x')).toContain('there is no kind account');
     expect(await refusedJob('change-policy', 'none', 'v1')).toContain('there is neither');
     expect(await whatIsLeft()).toEqual([]);

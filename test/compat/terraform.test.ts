@@ -5,9 +5,13 @@ import {
   CreateAccessKeyCommand,
   CreatePolicyVersionCommand,
   CreateUserCommand,
+  CreateVirtualMFADeviceCommand,
+  EnableMFADeviceCommand,
+  GetAccountPasswordPolicyCommand,
   GetPolicyVersionCommand,
   GetRoleCommand,
   IAMClient,
+  ListAccountAliasesCommand,
   ListGroupsCommand,
   ListGroupsForUserCommand,
   ListInstanceProfilesCommand,
@@ -17,12 +21,14 @@ import {
   ListRolesCommand,
   ListSAMLProvidersCommand,
   ListUsersCommand,
+  ListVirtualMFADevicesCommand,
   PutUserPolicyCommand,
 } from '@aws-sdk/client-iam';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 
 import { Program } from '../support/program.js';
 import { Terraform, whyNoTerraform, type Resource } from '../support/terraform.js';
+import { fromBase32, totp } from '../support/totp.js';
 import { itWhere } from '../support/where.js';
 import { allows } from '../support/world.js';
 
@@ -43,6 +49,7 @@ key_status      = "Inactive"
 audiences       = ["stint.example.com", "other.example.com"]
 thumbprints     = ["89abcdef0123456789abcdef0123456789abcdef"]
 saml_metadata   = "changed-metadata.xml"
+password_length = 16
 `;
 
 /** Types whose resources change in place, and by what each is imported. */
@@ -58,12 +65,16 @@ const INTO: Readonly<Record<string, (of: Record<string, string>) => string>> = {
   aws_iam_instance_profile: ({ name }) => name!,
   aws_iam_openid_connect_provider: ({ arn }) => arn!,
   aws_iam_saml_provider: ({ arn }) => arn!,
+  aws_iam_account_password_policy: () => 'iam-account-password-policy',
+  aws_iam_virtual_mfa_device: ({ arn }) => arn!,
 };
 /** Types that are imported and never change in place. */
 const FIXED: typeof INTO = {
   aws_iam_user_policy_attachment: ({ user, policy_arn: arn }) => `${user!}/${arn!}`,
   aws_iam_group_policy_attachment: ({ group, policy_arn: arn }) => `${group!}/${arn!}`,
   aws_iam_role_policy_attachment: ({ role, policy_arn: arn }) => `${role!}/${arn!}`,
+  aws_iam_account_alias: ({ account_alias: alias }) => alias!,
+  aws_iam_user_login_profile: ({ user }) => user!,
 };
 /** Types that the provider cannot import, or not by one attribute alone. */
 const UNNAMED = ['aws_iam_group_membership', 'aws_iam_policy_attachment', 'aws_iam_user_group_membership'];
@@ -118,7 +129,30 @@ describe('Terraform', () => {
     const { InstanceProfiles = [] } = await iam.send(new ListInstanceProfilesCommand());
     const { OpenIDConnectProviderList = [] } = await iam.send(new ListOpenIDConnectProvidersCommand());
     const { SAMLProviderList = [] } = await iam.send(new ListSAMLProvidersCommand());
-    return [...Users, ...Groups, ...Roles, ...Policies, ...InstanceProfiles, ...OpenIDConnectProviderList, ...SAMLProviderList].map(({ Arn }) => Arn ?? '');
+    const { VirtualMFADevices = [] } = await iam.send(new ListVirtualMFADevicesCommand());
+    const { AccountAliases = [] } = await iam.send(new ListAccountAliasesCommand());
+    const rules = await passwordLength();
+    const arns = [...Users, ...Groups, ...Roles, ...Policies, ...InstanceProfiles, ...OpenIDConnectProviderList, ...SAMLProviderList].map(({ Arn }) => Arn ?? '');
+    return [...arns, ...VirtualMFADevices.map(({ SerialNumber }) => SerialNumber ?? ''), ...AccountAliases, ...(rules === undefined ? [] : ['a password policy'])];
+  }
+
+  /** What the password policy asks for; undefined where there is none. */
+  async function passwordLength(): Promise<number | undefined> {
+    return iam.send(new GetAccountPasswordPolicyCommand()).then(
+      ({ PasswordPolicy }) => PasswordPolicy?.MinimumPasswordLength,
+      (error: unknown) => {
+        expect((error as Error).name).toBe('NoSuchEntityException');
+        return undefined;
+      },
+    );
+  }
+
+  /** Has a device made for a user and enabled by hand. */
+  async function enableDevice(UserName: string): Promise<void> {
+    const { VirtualMFADevice: made } = await iam.send(new CreateVirtualMFADeviceCommand({ VirtualMFADeviceName: `${UserName}-phone` }));
+    const seed = fromBase32(Buffer.from(made?.Base32StringSeed ?? []).toString('ascii'));
+    const now = new Date();
+    await iam.send(new EnableMFADeviceCommand({ UserName, SerialNumber: made?.SerialNumber, AuthenticationCode1: totp(seed, now, -30), AuthenticationCode2: totp(seed, now) }));
   }
 
   /** Brings the default version of a policy among five, of which the next change has to remove one. */
@@ -186,8 +220,17 @@ describe('Terraform', () => {
       const UserName = String(values['name']);
       await iam.send(new CreateAccessKeyCommand({ UserName }));
       await iam.send(new PutUserPolicyCommand({ UserName, PolicyName: 'stray', PolicyDocument: JSON.stringify(allows('iam:*')) }));
+      await enableDevice(UserName);
     }
     await terraform.destroy();
     expect(await whatIsThere()).toEqual([...before, `arn:aws:iam::${account}:user/terraform`]);
+
+    // What the provider asks along the way: all of it is served, and nothing it says is passed over. Of a user who is destroyed by
+    // force it deletes the password, whether there is one or not.
+    const ofTerraform = "FROM audit_event WHERE principal_arn LIKE '%:user/terraform'";
+    expect(await program.sql(`SELECT DISTINCT event_name, error_code ${ofTerraform} AND outcome = 'refused'`)).toEqual([{ event_name: 'DeleteLoginProfile', error_code: 'NoSuchEntity' }]);
+    expect(await program.sql(`SELECT event_name ${ofTerraform} AND record::jsonb #> '{additionalEventData,ignoredParameters}' IS NOT NULL`)).toEqual([]);
+    const asked = (await program.sql<{ name: string }>(`SELECT DISTINCT event_name AS name ${ofTerraform}`)).map(({ name }) => name);
+    expect(asked).toEqual(expect.arrayContaining(['ListSSHPublicKeys', 'ListSigningCertificates', 'ListServiceSpecificCredentials', 'ListVirtualMFADevices', 'DeactivateMFADevice', 'ListAccountAliases', 'GetAccountPasswordPolicy']));
   });
 });

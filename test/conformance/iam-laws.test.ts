@@ -2,12 +2,14 @@ import fc from 'fast-check';
 
 import { TestApp } from '../support/app.js';
 import { call, type Called, type Input } from '../support/calls.js';
-import { Account, SHIPPED, type Refused } from '../support/iam-laws.js';
+import { Account, SHIPPED } from '../support/iam-laws.js';
+import type { Refused } from '../support/iam-things.js';
 import { listsOf, viewsOf, type View } from '../support/iam-views.js';
+import { fromBase32, totp } from '../support/totp.js';
 import { allows, trusts, World } from '../support/world.js';
 
 /** How many sequences of calls are tried; STINT_LAWS_RUNS tries more, and STINT_LAWS_SEED others. */
-const RUNS = Number(process.env['STINT_LAWS_RUNS'] ?? 8);
+const RUNS = Number(process.env['STINT_LAWS_RUNS'] ?? 12);
 const SEED = Number(process.env['STINT_LAWS_SEED'] ?? 20_261_125);
 
 /** The account of the run, in texts that are made before there is one. */
@@ -15,7 +17,10 @@ const OWN = '000000000000';
 const FOREIGN = 'arn:aws:iam::999999999999:policy/p';
 const NO_POLICY = 'arn:aws:iam::999999999999:user/p';
 
-/** One call; an access key is one of those that were ever made, by its number. */
+/** An alias that another account has. */
+const FOREIGN_ALIAS = 'somebody-else';
+
+/** One call; an access key is one of those that were ever made, by its number, and codes of MFA devices are right or wrong. */
 interface Step {
   readonly operation: string;
   readonly input: Input;
@@ -46,6 +51,13 @@ const trust = one(
   JSON.stringify(trusts({ Service: 'ec2.amazonaws.com' })),
   ...['/alice', '/x/alice', '/bob'].map((name) => JSON.stringify(trusts(`arn:aws:iam::${OWN}:user${name}`))),
 );
+// Each fits some of the rules that there may be.
+const Password = one('First-password-1', 'Second-password-2', 'Long-and-without-numbers', 'short-1A', 'abcdef', 'abc');
+const PasswordResetRequired = maybe(fc.boolean());
+const VirtualMFADeviceName = one('phone', 'phone', 'Phone');
+const SerialNumber = fc.oneof({ weight: 5, arbitrary: one(`arn:aws:iam::${OWN}:mfa/phone`) }, { weight: 2, arbitrary: one(`arn:aws:iam::${OWN}:mfa/Phone`, `arn:aws:iam::${OWN}:mfa/x/phone`, 'arn:aws:iam::999999999999:mfa/phone') });
+const AccountAlias = one(`first-${OWN}`, `first-${OWN}`, `second-${OWN}`, FOREIGN_ALIAS);
+const codes = one(...(['right', 'right', 'wrong'] as const));
 const owners = [{ kind: 'User', name: { UserName } }, { kind: 'Role', name: { RoleName } }, { kind: 'Group', name: { GroupName } }] as const;
 
 type Members = Record<string, fc.Arbitrary<unknown>>;
@@ -86,6 +98,29 @@ const calls: readonly (readonly [weight: number, operation: string, members: Mem
   [1, 'TagOpenIDConnectProvider', { OpenIDConnectProviderArn, Tags }],
   [1, 'UntagOpenIDConnectProvider', { OpenIDConnectProviderArn, TagKeys }],
   [1, 'TagInstanceProfile', { InstanceProfileName, Tags }],
+  [4, 'CreateLoginProfile', { UserName, Password, PasswordResetRequired }],
+  [3, 'UpdateLoginProfile', { UserName, Password: maybe(Password), PasswordResetRequired }],
+  [2, 'DeleteLoginProfile', { UserName }],
+  [2, 'UpdateAccountPasswordPolicy', {
+    MinimumPasswordLength: maybe(one(6, 14)),
+    RequireNumbers: maybe(fc.boolean()),
+    RequireSymbols: maybe(fc.boolean()),
+    RequireUppercaseCharacters: maybe(fc.boolean()),
+    RequireLowercaseCharacters: maybe(fc.boolean()),
+    AllowUsersToChangePassword: maybe(fc.boolean()),
+    MaxPasswordAge: maybe(one(90)),
+    PasswordReusePrevention: maybe(one(1, 2)),
+    HardExpiry: maybe(fc.boolean()),
+  }],
+  [2, 'DeleteAccountPasswordPolicy', {}],
+  [3, 'CreateAccountAlias', { AccountAlias }],
+  [2, 'DeleteAccountAlias', { AccountAlias }],
+  [4, 'CreateVirtualMFADevice', { VirtualMFADeviceName, Path: maybe(Path), Tags: maybe(Tags) }],
+  [2, 'DeleteVirtualMFADevice', { SerialNumber }],
+  [7, 'EnableMFADevice', { UserName, SerialNumber, codes }],
+  [3, 'DeactivateMFADevice', { UserName, SerialNumber }],
+  [1, 'TagMFADevice', { SerialNumber, Tags }],
+  [1, 'UntagMFADevice', { SerialNumber, TagKeys }],
   [1, 'UntagInstanceProfile', { InstanceProfileName, TagKeys }],
   ...owners.flatMap(({ kind, name }): (readonly [number, string, Members])[] => [
     [4, `Attach${kind}Policy`, { ...name, PolicyArn }],
@@ -109,12 +144,23 @@ const beginning: readonly Step[] = [
   { operation: 'CreateRole', input: { RoleName: 'app', AssumeRolePolicyDocument: JSON.stringify(trusts(`arn:aws:iam::${OWN}:user/alice`)) } },
   { operation: 'CreateInstanceProfile', input: { InstanceProfileName: 'box' } },
   { operation: 'CreatePolicy', input: { PolicyName: 'p', PolicyDocument: small } },
+  { operation: 'CreateVirtualMFADevice', input: { VirtualMFADeviceName: 'phone' } },
 ];
 
 /** A refusal that the API knows, or the answer. */
 const outcome = ({ code, message, output }: Called): unknown => (code === undefined ? output : { code, message });
 
-describe('whatever is done to users, groups, roles, profiles, policies and providers', () => {
+/** How long nobody tries a code, so that what was tried before does not make him wait: longer than anything waits. */
+const QUIET_SECONDS = 2 * 3_600;
+
+/** What an authenticator shows: two codes in a row, or the same one twice. */
+function shownCodes(account: Account, { codes: kind, ...input }: Input, now: Date): Input {
+  const encoded = account.devices.get(String(input['SerialNumber']))?.seed ?? '';
+  const seed = fromBase32(Buffer.from(encoded, 'base64').toString('ascii'));
+  return { ...input, AuthenticationCode1: totp(seed, now, kind === 'right' ? -30 : 0), AuthenticationCode2: totp(seed, now) };
+}
+
+describe('whatever is done to users, groups, roles, profiles, policies, providers, passwords and MFA devices', () => {
   let app: TestApp;
   let world: World;
   const outcomes = new Map<string, number>();
@@ -122,6 +168,7 @@ describe('whatever is done to users, groups, roles, profiles, policies and provi
   beforeAll(async () => {
     app = await TestApp.boot();
     world = new World(app);
+    await call(app, 'query', { operation: 'CreateAccountAlias', keys: world.root, input: { AccountAlias: FOREIGN_ALIAS } });
   });
   afterAll(() => app.close());
 
@@ -133,6 +180,9 @@ describe('whatever is done to users, groups, roles, profiles, policies and provi
          (SELECT count(*)::int FROM access_key k ${ofAccount} AND user_id IS NOT NULL) AS keys, (SELECT count(*)::int FROM instance_profile ${ofAccount}) AS profiles,
          (SELECT count(*)::int FROM oidc_provider ${ofAccount}) AS providers, (SELECT count(*)::int FROM policy_attachment ${ofAccount}) AS attachments,
          (SELECT count(*)::int FROM managed_policy ${ofAccount}) AS policies, (SELECT count(*)::int FROM policy_version JOIN managed_policy USING (policy_id) ${ofAccount}) AS versions,
+         (SELECT count(*)::int FROM login_profile ${ofAccount}) AS passwords, (SELECT count(*)::int FROM password_policy ${ofAccount}) AS rules,
+         (SELECT count(*)::int FROM mfa_device ${ofAccount}) AS devices, (SELECT count(*)::int FROM mfa_device ${ofAccount} AND user_id IS NOT NULL) AS held,
+         (SELECT count(*)::int FROM account_setting ${ofAccount} AND alias IS NOT NULL) AS aliases,
          (SELECT count(*)::int FROM group_member JOIN iam_group USING (group_id) ${ofAccount}) AS members,
          (SELECT count(*)::int FROM inline_policy i LEFT JOIN iam_user USING (user_id) LEFT JOIN role USING (role_id) LEFT JOIN iam_group USING (group_id)
             WHERE COALESCE(iam_user.account_id, role.account_id, iam_group.account_id) = $1) AS inline`,
@@ -150,6 +200,11 @@ describe('whatever is done to users, groups, roles, profiles, policies and provi
       roles: account.roles.size,
       keys: sum([...account.users.values()].map(({ keys }) => keys.size)),
       profiles: account.profiles.size,
+      passwords: [...account.users.values()].filter(({ mustReset }) => mustReset !== undefined).length,
+      rules: account.rules === undefined ? 0 : 1,
+      devices: account.devices.size,
+      held: [...account.devices.values()].filter(({ holder }) => holder !== undefined).length,
+      aliases: account.alias === undefined ? 0 : 1,
       providers: account.providers.size,
       attachments: sum(owners_.map(({ attached }) => attached.size)),
       policies: account.policies.size,
@@ -162,14 +217,17 @@ describe('whatever is done to users, groups, roles, profiles, policies and provi
   it('succeeds, is refused and is shown as the API says', async () => {
     let run = 0;
     await fc.assert(
-      fc.asyncProperty(fc.array(steps, { minLength: 25, maxLength: 50, size: 'max' }), async (all) => {
+      fc.asyncProperty(fc.array(steps, { minLength: 30, maxLength: 60, size: 'max' }), async (all) => {
         run += 1;
         const { root } = await world.account(`run-${run}`);
-        const account = new Account(root.account);
+        const account = new Account(root.account, new Set([FOREIGN_ALIAS]));
         const keys: string[] = [];
         const concrete = ({ operation, input }: Step): Step => {
           const text = JSON.stringify(input, (name, value: unknown) => (name === 'AccessKeyId' ? (keys.at(-1 - Number(value)) ?? 'AKIAAAAAAAAAAAAAAAAA') : value));
-          return { operation, input: JSON.parse(text.replaceAll(OWN, root.account)) as Input };
+          const own = JSON.parse(text.replaceAll(OWN, root.account)) as Input;
+          if (operation !== 'EnableMFADevice') return { operation, input: own };
+          app.clock.advance(QUIET_SECONDS);
+          return { operation, input: shownCodes(account, own, app.clock.now()) };
         };
         const see = async (views: readonly View[]): Promise<void> => {
           for (const { operation, input, answer } of views) {
@@ -194,6 +252,7 @@ describe('whatever is done to users, groups, roles, profiles, policies and provi
         }
         await see(listsOf(account));
         for (const UserName of ['alice', 'bob']) await see(viewsOf(account, { UserName }));
+        for (const name of ['phone', 'Phone', 'x/phone']) await see(viewsOf(account, { SerialNumber: `arn:aws:iam::${root.account}:mfa/${name}` }));
         for (const GroupName of ['devs', 'ops']) await see(viewsOf(account, { GroupName }));
         for (const RoleName of ['app', 'job']) await see(viewsOf(account, { RoleName }));
         for (const InstanceProfileName of ['box', 'bin']) await see(viewsOf(account, { InstanceProfileName }));
@@ -204,7 +263,7 @@ describe('whatever is done to users, groups, roles, profiles, policies and provi
     );
     // It would prove nothing if calls only succeeded, or only failed.
     const codes = new Set([...outcomes.keys()].map((seen) => seen.split(' ')[1]));
-    expect([...codes]).toEqual(expect.arrayContaining(['undefined', 'NoSuchEntity', 'EntityAlreadyExists', 'DeleteConflict', 'LimitExceeded', 'InvalidInput', 'ValidationError', 'AccessDenied', 'MalformedPolicyDocument']));
+    expect([...codes]).toEqual(expect.arrayContaining(['undefined', 'NoSuchEntity', 'EntityAlreadyExists', 'DeleteConflict', 'LimitExceeded', 'InvalidInput', 'ValidationError', 'AccessDenied', 'MalformedPolicyDocument', 'PasswordPolicyViolation', 'InvalidAuthenticationCode']));
     const succeeded = calls.filter(([, operation]) => outcomes.has(`${operation} undefined`));
     expect(succeeded.length).toBeGreaterThan(0.75 * calls.length);
   }, 3_600_000);

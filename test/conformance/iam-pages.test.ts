@@ -1,4 +1,5 @@
 import { TestApp } from '../support/app.js';
+import { Authenticator } from '../support/authenticator.js';
 import { call, effectOf, expectRefused, registry, type Called, type Input } from '../support/calls.js';
 import { metadata } from '../support/identity-providers.js';
 import { allows, trusts, World } from '../support/world.js';
@@ -22,6 +23,8 @@ interface Place {
   readonly account: string;
   readonly ask: (operation: string, input: Input) => Promise<Called>;
   readonly done: (operation: string, input: Input) => Promise<unknown>;
+  /** Has an MFA device made, and enabled for a user where one is named; its serial number. */
+  readonly device: (name: string, userName?: string) => Promise<string>;
 }
 
 type Prepare = (place: Place) => Promise<List>;
@@ -209,7 +212,50 @@ const lists: Readonly<Record<string, Prepare>> = {
     await done('CreateSAMLProvider', { Name: 'idp', SAMLMetadataDocument: metadata() });
     return { SAMLProviderArn: `arn:aws:iam::${account}:saml-provider/idp` };
   }),
+  ListMFADeviceTags: tags('MFADevice', async ({ device }) => ({ SerialNumber: await device('owned') })),
+  ListMFADevices: async (place) => {
+    const input = await owner('User')(place);
+    return {
+      input,
+      add: (name) => place.device(name, 'owner'),
+      remove: (SerialNumber) => place.done('DeactivateMFADevice', { ...input, SerialNumber }),
+      read: (({ mfaDevices }: { mfaDevices: { serialNumber: string }[] }) => mfaDevices.map(({ serialNumber }) => serialNumber)),
+      most: 7,
+    };
+  },
+  ListVirtualMFADevices: ({ device, done }) =>
+    Promise.resolve({
+      input: {},
+      add: (name) => device(name),
+      remove: (SerialNumber) => done('DeleteVirtualMFADevice', { SerialNumber }),
+      read: (({ virtualMFADevices }: { virtualMFADevices: { serialNumber: string }[] }) => virtualMFADevices.map(({ serialNumber }) => serialNumber)),
+      most: 7,
+    }),
+  GetAccountAuthorizationDetails: ({ done }) => {
+    // Users and groups by turns, so that pages begin in either list and lead from the one to the other.
+    let added = 0;
+    return Promise.resolve({
+      input: {},
+      add: async (name) => {
+        const kind = (added += 1) % 3 === 0 ? 'Group' : 'User';
+        await done(`Create${kind}`, { [`${kind}Name`]: name });
+        return `${kind} ${name}`;
+      },
+      remove: (row) => {
+        const [kind = '', name] = row.split(' ');
+        return done(`Delete${kind}`, { [`${kind}Name`]: name });
+      },
+      read: (({ userDetailList, groupDetailList }: { userDetailList: { userName: string }[]; groupDetailList: { groupName: string }[] }) => [
+        ...userDetailList.map(({ userName }) => `User ${userName}`),
+        ...groupDetailList.map(({ groupName }) => `Group ${groupName}`),
+      ]),
+      most: 7,
+    });
+  },
 };
+
+/** Never have more than one page: they have one row at the most, or none at all. */
+const SINGLE = ['ListAccountAliases', 'ListSSHPublicKeys', 'ListServerCertificates', 'ListServiceSpecificCredentials', 'ListSigningCertificates'];
 
 /** Answers whatever is asked of them, and keep no place in a list: they work out anew what they answer. */
 const COMPUTED = ['SimulateCustomPolicy', 'SimulatePrincipalPolicy'];
@@ -234,7 +280,11 @@ describe('lists in pages', () => {
       if (status !== 200) throw new Error(`${operation}: ${text}`);
       return output;
     };
-    return { account: root.account, ask, done };
+    const device = async (name: string, userName?: string): Promise<string> => {
+      app.clock.advance(1);
+      return (await (userName === undefined ? Authenticator.created(app, root, name) : Authenticator.enabled(app, root, userName, name))).serial;
+    };
+    return { account: root.account, ask, done, device };
   }
 
   const rowsIn = (list: List, { output }: Called): readonly string[] => list.read(output as never);
@@ -242,7 +292,18 @@ describe('lists in pages', () => {
 
   it('are all here', () => {
     const paged = registry(app).filter(({ name, contract }) => contract.aws === 'iam' && 'Marker' in contract.input.shape && !COMPUTED.includes(name));
-    expect(Object.keys(lists).sort()).toEqual(paged.map(({ name }) => name).sort());
+    expect([...Object.keys(lists), ...SINGLE].sort()).toEqual(paged.map(({ name }) => name).sort());
+  });
+
+  it.each(SINGLE)('are one page and take no Marker at all: %s', async (operation) => {
+    const at = await place();
+    await at.done('CreateUser', { UserName: 'owner' });
+    await at.done('CreateAccountAlias', { AccountAlias: `alias-${at.account}` });
+    const input = ['ListAccountAliases', 'ListServerCertificates'].includes(operation) ? {} : owners.User.input;
+    const page = await at.ask(operation, { ...input, MaxItems: 1 });
+    expect([page.code, (page.output as { isTruncated: boolean }).isTruncated, markerIn(page)]).toEqual([undefined, false, undefined]);
+    for (const MaxItems of [0, 1001]) expect(await at.ask(operation, { ...input, MaxItems })).toMatchObject({ code: 'ValidationError', status: 400 });
+    expectRefused(await effectOf(app, () => at.ask(operation, { ...input, Marker: 'x' })), { code: 'ValidationError', status: 400, message: 'Invalid Marker.' }, operation);
   });
 
   describe.each(Object.entries(lists))('%s', (operation, prepare) => {
@@ -269,7 +330,8 @@ describe('lists in pages', () => {
         expect(Marker.length).toBeLessThanOrEqual(320);
         // The row that the next page begins after goes, where it may, and another comes, before or after it.
         const last = rows.filter((row) => passing.has(row)).at(-1) ?? [...passing][0];
-        if (last === undefined) continue;
+        // After some turns all is quiet: in a list of the oldest first, what comes all the time is not overtaken.
+        if (last === undefined || turn >= 8) continue;
         await list.remove(last);
         passing.delete(last);
         passing.add(await list.add(turn % 2 === 0 ? `na${turn}` : `nz${turn}`));

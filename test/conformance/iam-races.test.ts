@@ -1,99 +1,17 @@
-import { TestApp } from '../support/app.js';
-import { call, type Called, type Input } from '../support/calls.js';
-import { explained, picks, type Ended, type Step } from '../support/orders.js';
+import type { Input } from '../support/calls.js';
+import type { Step } from '../support/orders.js';
+import { BURSTS, CALLS, endingOf, Races, same, type Asked } from '../support/races.js';
 import { allows, trusts, World } from '../support/world.js';
 
-/** How often each race is run; STINT_RACES_ROUNDS runs it more often, and STINT_RACES_SEED otherwise. */
-const ROUNDS = Number(process.env['STINT_RACES_ROUNDS'] ?? 2);
-const SEED = Number(process.env['STINT_RACES_SEED'] ?? 1);
-const CALLS = 50;
-const BURSTS = 8;
 const PolicyDocument = JSON.stringify(allows('s3:GetObject'));
 const AssumeRolePolicyDocument = JSON.stringify(trusts({ Service: 'ec2.amazonaws.com' }));
 const SHIPPED = ['AdministratorAccess', 'IAMFullAccess', 'IAMReadOnlyAccess', 'ReadOnlyAccess', 'SecurityAudit', 'StintAuditor', 'StintFullAccess', 'StintReadOnlyAccess'].map((name) => `arn:aws:iam::aws:policy/${name}`);
 
-interface Asked {
-  readonly operation: string;
-  readonly input: Input;
-}
+const races = new Races();
+const { ask, done, exists, fresh, runs } = races;
 
-/** A race: calls, what each of them does to a state, and the state as it is shown. */
-interface Race<S> {
-  /** Those that a round draws from, by name. */
-  readonly calls: Readonly<Record<string, Asked>>;
-  readonly step: (state: S, name: string) => Step<S>;
-  readonly look: () => Promise<S>;
-  /** How a success is told from others of the same call. */
-  readonly told?: (output: unknown) => string;
-}
-
-let nodes: readonly [TestApp, TestApp];
-let world: World;
-
-beforeAll(async () => {
-  const first = await TestApp.boot();
-  nodes = [first, await TestApp.boot({ beside: first })];
-  world = new World(first);
-});
-afterAll(async () => {
-  await nodes[1].close();
-  await nodes[0].close();
-});
-
-let asked = 0;
-/** A call by root on the one node or the other. */
-function ask({ operation, input }: Asked, keys = world.root): Promise<Called> {
-  asked += 1;
-  return call(nodes[asked % 2]!, 'query', { operation, keys, input });
-}
-
-async function done(operation: string, input: Input): Promise<Called> {
-  const answer = await ask({ operation, input });
-  if (answer.status !== 200) throw new Error(`${operation}: ${answer.text}`);
-  return answer;
-}
-
-async function exists(operation: string, input: Input): Promise<boolean> {
-  return (await ask({ operation, input })).status === 200;
-}
-
-/** Told only where a call was judged again and again, because what it is about kept changing: it did nothing. */
-const OVERTAKEN = 'The entity was changed by other requests at the same time. Repeat the request.';
-/** What races may end in: refusals that callers can make something of, and nothing that only the database understands. */
-const CODES = ['NoSuchEntity', 'EntityAlreadyExists', 'DeleteConflict', 'LimitExceeded'];
-
-function endingOf({ code, message, output, text }: Called, told: (output: unknown) => string): string {
-  if (code === undefined) return told(output);
-  if (code === 'ConcurrentModification' && message === OVERTAKEN) return 'overtaken';
-  if (!CODES.includes(code)) throw new Error(text);
-  return code;
-}
-
-/** Runs a race, round after round, and holds what came of each against every order there is. */
-async function runs<S>(race: Race<S>, seed: number): Promise<void> {
-  const pick = picks(seed + SEED * 1_000);
-  const names = Object.keys(race.calls);
-  let from = await race.look();
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const drawn = Array.from({ length: CALLS }, () => names[pick(names.length)]!);
-    const ended = await Promise.all(
-      drawn.map(async (name): Promise<Ended> => {
-        const answer = await ask(race.calls[name]!);
-        return { name, outcome: endingOf(answer, race.told ?? (() => 'ok')), isRefused: answer.code !== undefined };
-      }),
-    );
-    const to = await race.look();
-    const calls = ended.filter(({ outcome }) => outcome !== 'overtaken');
-    if (!explained({ from, to, calls, step: race.step })) {
-      throw new Error(`no order explains round ${round}: ${JSON.stringify({ from, to, calls: calls.map(({ name, outcome }) => `${name} → ${outcome}`).sort() }, undefined, 1)}`);
-    }
-    from = to;
-  }
-}
-
-const same = <S>(outcome: string, state: S): Step<S> => ({ outcome, state });
-let made = 0;
-const fresh = (word: string): string => `${word}-${(made += 1)}`;
+beforeAll(() => races.start());
+afterAll(() => races.stop());
 
 describe('what is done at the same time happens one after the other', () => {
   /** A user or role that may be there, with or without a boundary, a policy that may be there, and whether it is attached. */
@@ -108,7 +26,7 @@ describe('what is done at the same time happens one after the other', () => {
   it.each(['User', 'Role', 'Group'] as const)('policies of a %s come and go, and so do both sides', async (kind) => {
     const name = { [`${kind}Name`]: fresh('owner') };
     const PolicyName = fresh('policy');
-    const PolicyArn = `arn:aws:iam::${world.root.account}:policy/${PolicyName}`;
+    const PolicyArn = `arn:aws:iam::${races.world.root.account}:policy/${PolicyName}`;
     const hasBoundary = kind !== 'Group';
     const create = { ...name, ...(kind === 'Role' && { AssumeRolePolicyDocument }) };
     const calls: Record<string, Asked> = {
@@ -177,7 +95,7 @@ describe('what is done at the same time happens one after the other', () => {
   // What waited for each other once: each of two transactions held a row and wanted the key of the other's.
   it('a policy is attached to whose boundary it is, and deleted, and nobody is stuck', async () => {
     const [PolicyName, UserName] = [fresh('bounding'), fresh('bounded')];
-    const PolicyArn = `arn:aws:iam::${world.root.account}:policy/${PolicyName}`;
+    const PolicyArn = `arn:aws:iam::${races.world.root.account}:policy/${PolicyName}`;
     await done('CreatePolicy', { PolicyName, PolicyDocument });
     await done('CreateUser', { UserName, PermissionsBoundary: PolicyArn });
     const calls = [{ operation: 'AttachUserPolicy', input: { UserName, PolicyArn } }, { operation: 'DeletePolicy', input: { PolicyArn } }];
@@ -207,7 +125,7 @@ describe('what is done at the same time happens one after the other', () => {
 
   it('versions of a policy are made, put in force and deleted', async () => {
     const PolicyName = fresh('versions');
-    const PolicyArn = `arn:aws:iam::${world.root.account}:policy/${PolicyName}`;
+    const PolicyArn = `arn:aws:iam::${races.world.root.account}:policy/${PolicyName}`;
     await done('CreatePolicy', { PolicyName, PolicyDocument });
     let latest = 1;
     const versions = Array.from({ length: 12 }, (_, index) => `v${index + 1}`);
@@ -374,7 +292,7 @@ describe('quotas hold, however many ask at the same time', () => {
   it.each(['User', 'Role', 'Group'] as const)('a %s has ten managed policies', async (kind) => {
     const name = { [`${kind}Name`]: fresh('full') };
     await done(`Create${kind}`, { ...name, ...(kind === 'Role' && { AssumeRolePolicyDocument }) });
-    const own = await Promise.all(Array.from({ length: 6 }, () => world.policy(fresh('p'), allows('s3:*'))));
+    const own = await Promise.all(Array.from({ length: 6 }, () => races.world.policy(fresh('p'), allows('s3:*'))));
     const arns = [...SHIPPED, ...own];
     const calls = Array.from({ length: CALLS }, (_, index) => ({ operation: `Attach${kind}Policy`, input: { ...name, PolicyArn: arns[index % arns.length] } }));
     await succeeding(calls);
@@ -385,13 +303,13 @@ describe('quotas hold, however many ask at the same time', () => {
     const UserName = fresh('keys');
     await done('CreateUser', { UserName });
     expect(await succeeding(Array.from({ length: CALLS }, () => ({ operation: 'CreateAccessKey', input: { UserName } })))).toBe(2);
-    const other = await new World(nodes[0]).account(fresh('account'));
+    const other = await new World(races.nodes[0]).account(fresh('account'));
     const ended = await Promise.all(Array.from({ length: 20 }, async () => endingOf(await ask({ operation: 'CreateAccessKey', input: {} }, other.root), () => 'ok')));
     expect(ended.filter((each) => each === 'ok')).toHaveLength(1);
   }, 60_000);
 
   it('a policy has five versions', async () => {
-    const PolicyArn = await world.policy(fresh('p'), allows('s3:*'));
+    const PolicyArn = await races.world.policy(fresh('p'), allows('s3:*'));
     expect(await succeeding(Array.from({ length: CALLS }, () => ({ operation: 'CreatePolicyVersion', input: { PolicyArn, PolicyDocument } })))).toBe(4);
   }, 60_000);
 

@@ -59,6 +59,16 @@ describe('a virtual MFA device', () => {
       }
     });
 
+    it('with a picture that can be read, whatever its name', async () => {
+      const name = `${'=,@+'.repeat(56)}x`;
+      const { VirtualMFADevice: made } = await app.iam(home.root).send(new CreateVirtualMFADeviceCommand({ VirtualMFADeviceName: name }));
+      expect(made?.SerialNumber).toBe(`arn:aws:iam::${app.root.account}:mfa/${name}`);
+      const { data, width, height } = PNG.sync.read(Buffer.from(made?.QRCodePNG ?? []));
+      const uri = new URL(read(new Uint8ClampedArray(data), width, height)?.data ?? '');
+      expect(decodeURIComponent(uri.pathname)).toBe(`/Stint:${name}@${app.root.account}`);
+      expect(uri.searchParams.get('secret')).toMatch(/^[A-Z2-7]{64}$/);
+    });
+
     it('on the wire as AWS does it: the Base32 text in Base64', async () => {
       const { text } = await app.query(home.root, { Action: 'CreateVirtualMFADevice', Version: '2010-05-08', VirtualMFADeviceName: fresh('phone') });
       const value = /<Base32StringSeed>([^<]+)</.exec(text)?.[1] ?? '';

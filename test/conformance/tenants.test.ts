@@ -233,22 +233,8 @@ const making = ['CreateAccountAlias', 'CreateGroup', 'CreateInstanceProfile', 'C
 const own = ['GetAccountAuthorizationDetails', 'GetAccountSummary', 'ListAccountAliases', 'ListServerCertificates', 'GetContextKeysForCustomPolicy', 'GetCallerIdentity', 'ListAuditEvents', 'ListGroups', 'ListInstanceProfiles', 'ListOpenIDConnectProviders', 'ListPolicies', 'ListRoles', 'ListSAMLProviders', 'ListSessions', 'ListUsers', 'ListVirtualMFADevices'];
 /** Operations on the caller himself or his account: there is no name by which to aim at anybody else. */
 const nameless = [
-  'CreateServiceLinkedRole',
-  'GenerateCredentialReport',
-  'GetCredentialReport',
-  'SetSecurityTokenServicePreferences',
-  'ChangePassword',
-  'DeleteAccountPasswordPolicy',
-  'DisableOutboundWebIdentityFederation',
-  'EnableOutboundWebIdentityFederation',
-  'GetAccountPasswordPolicy',
-  'GetDelegatedAccessToken',
-  'GetFederationToken',
-  'GetOutboundWebIdentityFederationInfo',
-  'GetScopedCredentials',
-  'GetSessionToken',
-  'GetWebIdentityToken',
-  'UpdateAccountPasswordPolicy',
+  'CreateServiceLinkedRole', 'GenerateCredentialReport', 'GetCredentialReport', 'SetSecurityTokenServicePreferences', 'ChangePassword', 'DeleteAccountPasswordPolicy', 'DisableOutboundWebIdentityFederation', 'EnableOutboundWebIdentityFederation',
+  'GetAccountPasswordPolicy', 'GetDelegatedAccessToken', 'GetFederationToken', 'GetOutboundWebIdentityFederationInfo', 'GetScopedCredentials', 'GetSessionToken', 'GetWebIdentityToken', 'UpdateAccountPasswordPolicy',
 ];
 
 /** First what a stranger sees of his own account, while it is still bare; last what leaves something there. */
@@ -378,8 +364,9 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
     const call_ = { operation: asked.operation, keys: stranger.keys, input: asked.input };
     const { result, added, removed, events } = await effectOf(app, () => call(app, asked.face, call_));
     for (const secret of secrets(asked.input)) expect(result.text).not.toContain(secret);
-    expect(removed).toEqual([]);
     const { account } = stranger.world.root;
+    // The settings of an account are one row, in which the stranger changes his own.
+    expect(removed.filter((row) => !(row.startsWith('account_setting ') && row.includes(account)))).toEqual([]);
     // A version names only its policy, which names the account.
     const policies = added.filter((row) => row.includes(account)).flatMap((row) => row.match(/ANPA[A-Z2-7]{17}/g) ?? []);
     for (const row of added) expect([row, [account, ...policies].some((name) => row.includes(name))]).toEqual([row, true]);

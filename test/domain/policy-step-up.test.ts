@@ -20,7 +20,7 @@ const used = (age: number): Context => mfaContext(nothing, age);
 function hintFor(statements: object[], context: Context): unknown {
   const policies = { identity: [{ id: 'own', document: parseIdentityPolicy(JSON.stringify({ Version: '2012-10-17', Statement: statements })) }] };
   expect(evaluate(request(context), policies).allowed).toBe(false);
-  return stepUp(request(context), policies);
+  return stepUp([request(context)], policies);
 }
 
 describe('a refusal that MFA would have prevented', () => {
@@ -74,6 +74,18 @@ describe('MFA that was used with the request itself', () => {
   });
 
   it('would have to be used for a session where the caller’s own policies ask for it', () => {
-    expect(stepUp(asked, { trust, identity: identity(asks(present)) })).toEqual({});
+    expect(stepUp([asked], { trust, identity: identity(asks(present)) })).toEqual({});
+  });
+});
+
+describe('a request that has to be allowed in several contexts', () => {
+  const policies = { identity: [{ id: 'own', document: parseIdentityPolicy(JSON.stringify({ Version: '2012-10-17', Statement: [asks(present), refuses({ StringEquals: { 'aws:ResourceTag/team': 'b' } })] })) }] };
+  const tagged = (team: string): Request => request(new Map([['aws:resourcetag/team', team]]));
+
+  it('would not have been allowed with MFA where one of them is refused with it, too', () => {
+    expect(stepUp([tagged('a')], policies)).toEqual({});
+    expect(stepUp([tagged('a'), tagged('c')], policies)).toEqual({});
+    expect(stepUp([tagged('a'), tagged('b')], policies)).toBeUndefined();
+    expect(stepUp([], policies)).toBeUndefined();
   });
 });

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 import { forgottenAt, lockedUntil, mustWait, networkOf, type Counted, type ThrottleKind } from '../../src/mfa/backoff.js';
 
 const now = new Date('2026-11-25T10:00:00Z');
@@ -51,12 +53,49 @@ describe('no code is accepted', () => {
 it.each([
   ['192.0.2.1', '192.0.2.1'],
   ['::ffff:192.0.2.1', '192.0.2.1'],
+  ['::ffff:c000:201', '192.0.2.1'],
+  ['64:ff9b::192.0.2.1', '64:ff9b:0:0::/64'],
   ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
   ['2001:DB8:0001:0002::9', '2001:db8:1:2::/64'],
   ['2001:db8::9', '2001:db8:0:0::/64'],
   ['::1', '0:0:0:0::/64'],
   ['fe80::', 'fe80:0:0:0::/64'],
+  ['fe80::1%eth0', 'fe80:0:0:0::/64'],
   ['unknown', 'unknown'],
 ])('failures from %s count for %s', (address, network) => {
   expect(networkOf(address)).toBe(network);
+});
+
+describe('docs/mfa.md', () => {
+  const text = readFileSync('docs/mfa.md', 'utf8');
+  /** How often somebody can be wrong in a year who guesses whenever he may, where these count. */
+  function guessesInAYear(kinds: readonly ThrottleKind[]): number {
+    const end = later(365 * DAY);
+    const counts = new Map<ThrottleKind, Counted & { readonly forgetAt: Date }>();
+    let guesses = 0;
+    for (let time = now; time < end; ) {
+      for (const kind of kinds) {
+        const before = counts.get(kind);
+        const counted = before === undefined || before.forgetAt <= time ? { failures: 1, since: time } : { failures: before.failures + 1, since: before.since };
+        const until = lockedUntil(kind, counted, time);
+        counts.set(kind, { ...counted, lockedUntil: until, forgetAt: forgottenAt(kind, { since: counted.since, lockedUntil: until }, time) });
+      }
+      guesses += 1;
+      const waits = [...counts.values()].map((each) => each.lockedUntil?.getTime() ?? 0);
+      time = new Date(Math.max(time.getTime(), ...waits));
+    }
+    return guesses;
+  }
+  const worth = (guesses: number): number => 1 - (1 - 3e-6) ** guesses;
+  const percent = (share: number): string => `${(100 * share).toPrecision(2)} %`;
+
+  it.each<[string, ThrottleKind[], number]>([
+    ['by the wait of the device', ['device'], 1],
+    ['by the limit of its holder', ['holder'], 1],
+    ['by both', ['device', 'holder'], 1],
+    ['by the limits of a thousand holders', ['holder'], 1000],
+  ])('says how many guesses there are in a year %s, and what they are worth', (_, kinds, times) => {
+    const guesses = guessesInAYear(kinds) * times;
+    expect(text).toContain(`| ${guesses.toLocaleString('en-US')} | ${percent(worth(guesses))} |`);
+  });
 });

@@ -176,9 +176,10 @@ describe('whoever guesses the codes of a device', () => {
     const events = await a.recordedBy(async () => {
       expect((await call(a, 'query', { operation: 'ResyncMFADevice', keys: home.root, input })).code).toBe('InvalidAuthenticationCode');
     });
-    expect(events.map(({ event_name, outcome, error_code, record }) => [event_name, outcome, error_code, record['requestParameters']])).toEqual([
-      ['ResyncMFADevice', 'refused', 'InvalidAuthenticationCodeException', { userName: user.name, serialNumber: device.serial }],
+    expect(events.map(({ event_name, outcome, error_code, record }) => [event_name, outcome, error_code, record['errorCode'], record['requestParameters']])).toEqual([
+      ['ResyncMFADevice', 'refused', 'InvalidAuthenticationCode', 'InvalidAuthenticationCodeException', { userName: user.name, serialNumber: device.serial }],
     ]);
+    expect(events[0]?.record['eventName']).toBe('ResyncMFADevice');
     expect(await counts(a, device)).toEqual({ device: 1, holder: 1 });
     await a.sql('ALTER TABLE mfa_throttle ADD CONSTRAINT never CHECK (failures < 2) NOT VALID');
     try {

@@ -39,7 +39,7 @@ const assumeOn = async (node: TestApp, keys: Keys, given: object, arn = role.arn
   const { status, text } = await node.query(keys, { Action: 'AssumeRole', Version: '2011-06-15', RoleArn: arn, RoleSessionName: 'job', ...given });
   return status === 200 ? 'ok' : (/<Message>([^<]*)</.exec(text)?.[1] ?? text);
 };
-const issued = async (user: User): Promise<number> => (await a.sql<{ n: string }>('SELECT count(*) AS n FROM session WHERE issuer_id = $1', [user.id]))[0]!.n as unknown as number;
+const issued = async (user: User): Promise<number> => (await a.sql('SELECT 1 FROM session WHERE issuer_id = $1', [user.id])).length;
 
 describe('one code', () => {
   it('starts one session, however many ask at once on both nodes', async () => {
@@ -50,7 +50,7 @@ describe('one code', () => {
       const outcomes = await Promise.all(nodes.map((node, index) => (index < 2 ? tokenOn(node, user, given) : assumeOn(node, user, given))));
       expect(outcomes.filter((outcome) => outcome === 'ok')).toHaveLength(1);
       expect(outcomes.filter((outcome) => outcome === wrongCode)).toHaveLength(3);
-      expect(Number(await issued(user))).toBe(1);
+      expect(await issued(user)).toBe(1);
     }
   });
 
@@ -79,7 +79,7 @@ describe('one code', () => {
     const refused = await a.rest(user, 'POST /v1/sessions/session-token', body);
     expect(refused.body).toMatchObject({ code: 'InsufficientSessionLifetime' });
     expect(await tokenOn(b, user, device.given())).toBe(wrongCode);
-    expect(Number(await issued(user))).toBe(0);
+    expect(await issued(user)).toBe(0);
   });
 
   it('stays spent when the clock of a node is put back', async () => {
@@ -135,7 +135,7 @@ describe('under an Idempotency-Key', () => {
       a.clock.advance(seconds);
       expect(await ask(node, user, at)).toMatchObject({ status: 200, secret: first.secret });
     }
-    expect(Number(await issued(user))).toBe(1);
+    expect(await issued(user)).toBe(1);
     // Another key is another request, for which the code is spent.
     expect((await ask(a, user, { ...at, key: 'other' })).text).toContain(wrongCode);
   });
@@ -147,7 +147,7 @@ describe('under an Idempotency-Key', () => {
       const answers = await Promise.all([a, b, a, b].map((node) => ask(node, user, at)));
       expect(new Set(answers.map(({ status, secret }) => `${String(status)} ${String(secret)}`)).size).toBe(1);
       expect(answers[0]?.status).toBe(200);
-      expect(Number(await issued(user))).toBe(1);
+      expect(await issued(user)).toBe(1);
     }
   });
 

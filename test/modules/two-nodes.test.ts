@@ -161,6 +161,12 @@ const cases: [what: string, prepare: (name: string) => Promise<Case>][] = [
       ],
     };
   }],
+  ['the password policy that lets users change their passwords, and so see what it asks for', async (name) => {
+    const user = await world.user(name);
+    const ask = async (node: TestApp): Promise<string> => outcome(await node.query(user, { ...IAM, Action: 'GetAccountPasswordPolicy' }));
+    const lets = (AllowUsersToChangePassword: string) => (): Promise<void> => change('UpdateAccountPasswordPolicy', { AllowUsersToChangePassword });
+    return { ask, answers: ['AccessDenied', 'ok', 'AccessDenied', 'ok', 'AccessDenied'], changes: [lets('true'), lets('false'), lets('true'), () => change('DeleteAccountPasswordPolicy', {})] };
+  }],
   ['a user who is renamed and renamed back, and whose policy goes by his name', async (name) => {
     const user = await world.user(name, { Version: '2012-10-17', Statement: { Effect: 'Allow', Action: 'iam:*', Resource: '*', Condition: { StringEquals: { 'aws:username': name } } } });
     const rename = (UserName: string, NewUserName: string) => (): Promise<void> => change('UpdateUser', { UserName, NewUserName });

@@ -1,68 +1,10 @@
 import type { Input } from './calls.js';
-
-/** A refusal: its code and text. */
-export interface Refused {
-  readonly code: string;
-  readonly message: string;
-}
+import type { Device, Group, Kind, Owner, Policy, Profile, Provider, Refused, Role, Rules, Tag, Tagged, User } from './iam-things.js';
 
 /** What a call must lead to: one of some refusals – which of several that hold comes first is not laid down –, or a change of the model. */
 export type Expected = readonly Refused[] | ((output: Output) => void);
 
 type Output = Readonly<Record<string, Readonly<Record<string, string>> | undefined>>;
-export interface Tag {
-  readonly Key: string;
-  readonly Value: string;
-}
-interface Tagged {
-  tags: readonly Tag[];
-}
-/** Who has policies. */
-export interface Owner {
-  readonly kind: Kind;
-  readonly id: string;
-  name: string;
-  path: string;
-  readonly inline: Map<string, string>;
-  readonly attached: Set<string>;
-}
-export interface User extends Owner, Tagged {
-  boundary: string | undefined;
-  /** Status by access key id. */
-  readonly keys: Map<string, string>;
-}
-export interface Role extends Owner, Tagged {
-  boundary: string | undefined;
-  /** The unique id of the user who is trusted; nobody but a service where there is none. */
-  trusted: string | undefined;
-  description: string | undefined;
-  seconds: number;
-}
-interface Group extends Owner {
-  readonly members: Set<User>;
-}
-export interface Profile extends Tagged {
-  readonly id: string;
-  readonly name: string;
-  readonly path: string;
-  role: Role | undefined;
-}
-interface Policy extends Tagged {
-  readonly id: string;
-  readonly name: string;
-  readonly path: string;
-  readonly description: string | undefined;
-  /** Documents by number. */
-  readonly versions: Map<number, string>;
-  current: number;
-  latest: number;
-}
-interface Provider extends Tagged {
-  clients: readonly string[];
-  thumbprints: readonly string[];
-}
-
-export type Kind = 'user' | 'role' | 'group';
 export const SHIPPED = 'arn:aws:iam::aws:policy/ReadOnlyAccess';
 const WORDS = { user: 'User', role: 'Role', group: 'Group' } as const;
 const INLINE_MAX = { user: 2048, role: 10_240, group: 5120 } as const;
@@ -72,6 +14,17 @@ const missing = of('NoSuchEntity');
 const taken = of('EntityAlreadyExists');
 const conflict = of('DeleteConflict');
 const limit = of('LimitExceeded');
+
+const noDevice = (serial: string): Refused => missing(`MFA Device with serial number ${serial} does not exist.`);
+const noProfile = (user: User): Refused => missing(`Login Profile for User ${user.name} cannot be found.`);
+const DEFAULT_RULES: Rules = {
+  minimumPasswordLength: 6,
+  requireSymbols: false,
+  requireNumbers: false,
+  requireUppercaseCharacters: false,
+  requireLowercaseCharacters: false,
+  allowUsersToChangePassword: false,
+};
 
 /** Names are found by it. */
 export const keyOf = (name: string): string => name.toLowerCase();
@@ -89,10 +42,18 @@ export class Account {
   readonly profiles = new Map<string, Profile>();
   readonly policies = new Map<string, Policy>();
   readonly providers = new Map<string, Provider>();
+  /** By serial number, in the order in which they were made. */
+  readonly devices = new Map<string, Device>();
+  alias: string | undefined;
+  rules: Rules | undefined;
   /** Every unique id and access key id there ever was: none is given twice. */
   readonly ids = new Set<string>();
 
-  constructor(readonly id: string) {}
+  constructor(
+    readonly id: string,
+    /** Aliases that other accounts have. */
+    private readonly foreignAliases: ReadonlySet<string> = new Set(),
+  ) {}
 
   arn(kind: string, { path, name }: { path: string; name: string }): string {
     return `arn:aws:iam::${this.id}:${kind}${path}${name}`;
@@ -185,6 +146,7 @@ export class Account {
     if (kind === 'User' || kind === 'Role') return this.#owner(kind.toLowerCase() as Kind, input) as User | Refused;
     if (kind === 'InstanceProfile') return this.#profile(input);
     if (kind === 'OpenIDConnectProvider') return this.#provider(input);
+    if (kind === 'MFADevice') return this.#device(input);
     return this.#ownPolicy(input, { outside: 'update policies', absent: (arn) => `Policy ${arn} was not found.` });
   }
 
@@ -194,6 +156,29 @@ export class Account {
 
   #provider({ OpenIDConnectProviderArn: arn = '' }: Record<string, string>, text = `OpenIDConnect Provider not found for arn ${arn}`): Provider | Refused {
     return this.providers.get(arn) ?? missing(text);
+  }
+
+  #device({ SerialNumber: serial = '' }: Record<string, string>): Device | Refused {
+    return this.devices.get(serial) ?? noDevice(serial);
+  }
+
+  /** What is wrong with a password, in the order in which it is said. */
+  #violations(password: string, before: readonly string[]): Refused | false {
+    const rules = this.rules;
+    const needs = (name: string, pattern: RegExp): boolean => rules?.[name] === true && !pattern.test(password);
+    const least = Number(rules?.['minimumPasswordLength'] ?? 8);
+    const kinds = [/[A-Z]/, /[a-z]/, /[0-9]/, /[-!]/].filter((pattern) => pattern.test(password)).length;
+    const broken = [
+      password.length < least && `a minimum length of ${least}`,
+      needs('requireUppercaseCharacters', /[A-Z]/) && 'at least one uppercase letter',
+      needs('requireLowercaseCharacters', /[a-z]/) && 'at least one lowercase letter',
+      needs('requireNumbers', /[0-9]/) && 'at least one number',
+      needs('requireSymbols', /[-!]/) && 'at least one symbol',
+      rules === undefined && kinds < 3 && 'at least three of: uppercase letters, lowercase letters, numbers, symbols',
+    ].filter((text) => text !== false);
+    if (broken.length > 0) return of('PasswordPolicyViolation')(broken.map((text) => `Password should have ${text}`).join(', '));
+    const kept = Number(rules?.['passwordReusePrevention'] ?? 0);
+    return before.slice(0, kept).includes(password) && of('PasswordPolicyViolation')(`Password should not be among the last ${kept} used`);
   }
 
   /** The policy a call wants to change. */
@@ -250,14 +235,16 @@ export class Account {
       const { UserName = '', Path = '/', PermissionsBoundary: boundary } = input;
       const tags = (input['Tags'] ?? []) as readonly Tag[];
       return unless([this.#noBoundary(boundary), this.#duplicates(tags, true), this.users.has(keyOf(UserName)) && taken(`User with name ${UserName} already exists.`)], ({ user }) =>
-        void this.users.set(keyOf(UserName), { kind: 'user', id: this.#id('AIDA', user?.['userId']), name: UserName, path: Path, tags, boundary, keys: new Map(), inline: new Map(), attached: new Set() }));
+        void this.users.set(keyOf(UserName), { kind: 'user', id: this.#id('AIDA', user?.['userId']), name: UserName, path: Path, tags, boundary, keys: new Map(), mustReset: undefined, passwords: [], inline: new Map(), attached: new Set() }));
     },
     UpdateUser: (input) => this.#renaming('user', this.users, input),
     DeleteUser: (input) => {
       const user = this.#owner('user', input) as User | Refused;
       if ('code' in user) return [user];
       const isMember = [...this.groups.values()].some(({ members }) => members.has(user));
-      return unless(this.#holding(user, [[user.keys.size > 0, 'delete access keys'], [isMember, 'remove users from group']]), () => void this.users.delete(keyOf(user.name)));
+      const hasDevice = [...this.devices.values()].some(({ holder }) => holder === user);
+      const more = [[user.keys.size > 0, 'delete access keys'], [isMember, 'remove users from group'], [user.mustReset !== undefined, 'delete login profile'], [hasDevice, 'delete MFA device']] as const;
+      return unless(this.#holding(user, more), () => void this.users.delete(keyOf(user.name)));
     },
     CreateGroup: ({ GroupName = '', Path = '/' }) =>
       unless([this.groups.has(keyOf(GroupName)) && taken(`Group with name ${GroupName} already exists.`)], ({ group }) =>
@@ -369,7 +356,62 @@ export class Account {
     AddClientIDToOpenIDConnectProvider: (input) => this.#onProvider(input, (provider) => (provider.clients = [...new Set([...provider.clients, input['ClientID']!])])),
     RemoveClientIDFromOpenIDConnectProvider: (input) => this.#onProvider(input, (provider) => (provider.clients = provider.clients.filter((id) => id !== input['ClientID']))),
     UpdateOpenIDConnectProviderThumbprint: (input) => this.#onProvider(input, (provider) => (provider.thumbprints = input['ThumbprintList'] as unknown as string[])),
+    CreateLoginProfile: (input) => {
+      const user = this.#owner('user', input) as User | Refused;
+      if ('code' in user) return [user];
+      const { Password: password = '' } = input;
+      return unless([user.mustReset !== undefined && taken(`Login Profile for user ${user.name} already exists.`), this.#violations(password, [])], () => {
+        Object.assign(user, { mustReset: String(input['PasswordResetRequired'] ?? false) === 'true', passwords: [password] });
+      });
+    },
+    UpdateLoginProfile: (input) => {
+      const user = this.#owner('user', input) as User | Refused;
+      if ('code' in user) return [user];
+      if (user.mustReset === undefined) return [noProfile(user)];
+      const { Password: password, PasswordResetRequired: reset = user.mustReset } = input;
+      return unless([password !== undefined && this.#violations(password, user.passwords)], () => {
+        Object.assign(user, { mustReset: String(reset) === 'true', passwords: password === undefined ? user.passwords : [password, ...user.passwords] });
+      });
+    },
+    DeleteLoginProfile: (input) => {
+      const user = this.#owner('user', input) as User | Refused;
+      if ('code' in user) return [user];
+      return unless([user.mustReset === undefined && noProfile(user)], () => void Object.assign(user, { mustReset: undefined, passwords: [] }));
+    },
+    UpdateAccountPasswordPolicy: (input) => () => {
+      const given = Object.entries(input).map(([name, value]) => [`${name[0]!.toLowerCase()}${name.slice(1)}`, value as boolean | number | string]);
+      this.rules = { ...DEFAULT_RULES, ...(Object.fromEntries(given) as Rules), expirePasswords: input['MaxPasswordAge'] !== undefined };
+    },
+    DeleteAccountPasswordPolicy: () => unless([this.rules === undefined && missing('The account policy with name PasswordPolicy cannot be found.')], () => void (this.rules = undefined)),
+    CreateAccountAlias: ({ AccountAlias: alias = '' }) => unless([(alias === this.alias || this.foreignAliases.has(alias)) && taken(`The account alias ${alias} already exists.`)], () => void (this.alias = alias)),
+    DeleteAccountAlias: ({ AccountAlias: alias = '' }) => unless([alias !== this.alias && missing(`The account alias with name ${alias} cannot be found.`)], () => void (this.alias = undefined)),
+    CreateVirtualMFADevice: (input) => {
+      const serial = this.arn('mfa', { path: input['Path'] ?? '/', name: input['VirtualMFADeviceName']! });
+      const tags = (input['Tags'] ?? []) as readonly Tag[];
+      return unless([this.#duplicates(tags, false), this.devices.has(serial) && taken('MFA device already exists.')], ({ virtualMFADevice }) => {
+        expect(virtualMFADevice?.['serialNumber']).toBe(serial);
+        this.devices.set(serial, { serial, seed: virtualMFADevice?.['base32StringSeed'] ?? '', holder: undefined, tags });
+      });
+    },
+    DeleteVirtualMFADevice: (input) => {
+      const device = this.#device(input);
+      if ('code' in device) return [device];
+      return unless([device.holder !== undefined && conflict('MFA VirtualDevice in use. Must deactivate first.')], () => void this.devices.delete(device.serial));
+    },
+    EnableMFADevice: (input) =>
+      this.#onDevice(input, (device, user) => {
+        const isWrong = input['AuthenticationCode1'] === input['AuthenticationCode2'];
+        return unless([device.holder !== undefined && taken('MFA Device is already in use.'), isWrong && of('InvalidAuthenticationCode')('Authentication code for device is not valid.')], () => void (device.holder = user));
+      }),
+    DeactivateMFADevice: (input) => this.#onDevice(input, (device, user) => unless([device.holder !== user && noDevice(device.serial)], () => void (device.holder = undefined))),
   };
+
+  #onDevice(input: Record<string, string>, change: (device: Device, user: User) => Expected): Expected {
+    const user = this.#owner('user', input) as User | Refused;
+    const device = this.#device(input);
+    if ('code' in user || 'code' in device) return unless(['code' in user && user, 'code' in device && device], () => undefined);
+    return change(device, user);
+  }
 
   #onKey(input: Record<string, string>, change: (keys: Map<string, string>, id: string) => void): Expected {
     const user = this.#owner('user', input) as User | Refused;

@@ -1,5 +1,6 @@
 import type { Input } from './calls.js';
-import { keyOf, type Account, type Kind, type Owner, type Profile, type Refused, type Role, type Tag, type User } from './iam-laws.js';
+import { keyOf, type Account } from './iam-laws.js';
+import type { Device, Kind, Owner, Profile, Refused, Role, Tag, User } from './iam-things.js';
 
 /** A call that looks, and what it must answer. */
 export interface View {
@@ -26,7 +27,7 @@ const boundary = ({ boundary: arn }: User | Role): object => (arn === undefined 
 /** What the calls that look must answer about whatever a call names; refusals where there is nothing of that name. */
 export function viewsOf(account: Account, input: Input): readonly View[] {
   const named = input as Record<string, string | undefined>;
-  const { UserName, GroupName, RoleName, InstanceProfileName, PolicyArn, OpenIDConnectProviderArn } = named;
+  const { UserName, GroupName, RoleName, InstanceProfileName, PolicyArn, OpenIDConnectProviderArn, SerialNumber } = named;
   return [
     ...(UserName === undefined ? [] : ofUser(account, UserName)),
     ...(GroupName === undefined ? [] : ofGroup(account, GroupName)),
@@ -34,6 +35,7 @@ export function viewsOf(account: Account, input: Input): readonly View[] {
     ...(InstanceProfileName === undefined ? [] : ofProfile(account, InstanceProfileName)),
     ...(PolicyArn?.includes(`${account.id}:policy/`) === true ? ofPolicy(account, PolicyArn) : []),
     ...(OpenIDConnectProviderArn === undefined ? [] : ofProvider(account, OpenIDConnectProviderArn)),
+    ...(SerialNumber === undefined ? [] : ofDevice(account, SerialNumber)),
   ];
 }
 
@@ -47,6 +49,32 @@ export function listsOf(account: Account): readonly View[] {
     { operation: 'ListInstanceProfiles', input: {}, answer: { instanceProfiles: byName(account.profiles.values()).map((profile) => listedProfile(account, profile)), ...whole } },
     { operation: 'ListPolicies', input: { Scope: 'Local' }, answer: { policies, ...whole } },
     { operation: 'ListOpenIDConnectProviders', input: {}, answer: { openIDConnectProviderList: [...account.providers.keys()].sort().map((arn) => ({ arn })) } },
+    ...(['Any', 'Assigned', 'Unassigned'] as const).map((AssignmentStatus) => ({
+      operation: 'ListVirtualMFADevices',
+      input: { AssignmentStatus },
+      answer: {
+        virtualMFADevices: [...account.devices.values()]
+          .filter(({ holder }) => AssignmentStatus === 'Any' || (holder !== undefined) === (AssignmentStatus === 'Assigned'))
+          .map(({ serial, holder }) => ({ serialNumber: serial, ...(holder && { user: listedUser(account, holder), enableDate: dated.createDate }) })),
+        ...whole,
+      },
+    })),
+    { operation: 'ListAccountAliases', input: {}, answer: { accountAliases: account.alias === undefined ? [] : [account.alias], ...whole } },
+    {
+      operation: 'GetAccountPasswordPolicy',
+      input: {},
+      answer: account.rules === undefined ? absent(`The Password Policy with domain name ${account.id} cannot be found.`) : { passwordPolicy: account.rules },
+    },
+  ];
+}
+
+function ofDevice(account: Account, SerialNumber: string): View[] {
+  const device = account.devices.get(SerialNumber);
+  const missing = absent(`MFA Device with serial number ${SerialNumber} does not exist.`);
+  const shownDevice = device && { serialNumber: SerialNumber, ...(device.holder && { userName: device.holder.name, enableDate: dated.createDate }) };
+  return [
+    { operation: 'GetMFADevice', input: { SerialNumber }, answer: shownDevice ?? missing },
+    { operation: 'ListMFADeviceTags', input: { SerialNumber }, answer: device === undefined ? missing : { tags: inOrder(device.tags), ...whole } },
   ];
 }
 
@@ -104,8 +132,18 @@ function ofUser(account: Account, UserName: string): View[] {
     { operation: 'ListGroupsForUser', input, answer: user === undefined ? missing : { groups: groups.map((group) => listedGroup(account, group)), ...whole } },
     { operation: 'ListAccessKeys', input, answer: user === undefined ? missing : { accessKeyMetadata: keys, ...whole } },
     { operation: 'ListUserTags', input, answer: user === undefined ? missing : { tags: inOrder(user.tags), ...whole } },
+    { operation: 'ListMFADevices', input, answer: user === undefined ? missing : { mfaDevices: inAnyOrder(devicesOf(account, user)), ...whole } },
+    { operation: 'GetLoginProfile', input, answer: user === undefined ? missing : loginProfile(user) },
     ...ofOwner(user, 'User', UserName),
   ];
+}
+
+function devicesOf(account: Account, user: User): object[] {
+  return [...account.devices.values()].filter(({ holder }: Device) => holder === user).map(({ serial }) => ({ userName: user.name, serialNumber: serial, enableDate: dated.createDate }));
+}
+
+function loginProfile({ name, mustReset }: User): object | Refused {
+  return mustReset === undefined ? absent(`Login Profile for User ${name} cannot be found.`) : { loginProfile: { userName: name, passwordResetRequired: mustReset, ...dated } };
 }
 
 function ofGroup(account: Account, GroupName: string): View[] {

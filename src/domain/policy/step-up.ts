@@ -14,13 +14,15 @@ const AGES_MAX = 20;
 
 /**
  * Whether a request that was refused would have been allowed had MFA just been used, and how recently it must have
- * been. Found out by asking the engine again, so that it can say nothing that the engine would not do.
+ * been. Found out by asking the engine again, so that it can say nothing that the engine would not do. A request that
+ * has to be allowed in several contexts is given once for each of them.
  */
-export function stepUp(request: Request, policies: PolicySet): StepUp | undefined {
-  const isAllowed = (age: number): boolean => evaluate(withMfa(request, age), policies).allowed;
-  if (!isAllowed(0)) return undefined;
+export function stepUp(requests: readonly Request[], policies: PolicySet): StepUp | undefined {
+  const isAllowed = (age: number): boolean => requests.every((request) => evaluate(withMfa(request, age), policies).allowed);
+  const [first] = requests;
+  if (first === undefined || !isAllowed(0)) return undefined;
   if (isAllowed(OLDEST)) return {};
-  const longest = agesIn(policies, request).find((age) => isAllowed(Math.max(age - 1, 0)));
+  const longest = agesIn(policies, first).find((age) => isAllowed(Math.max(age - 1, 0)));
   return longest === undefined ? {} : { maxAgeSeconds: longest };
 }
 

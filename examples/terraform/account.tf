@@ -1,11 +1,5 @@
 # The account itself, and a guest who signs in with a password.
 
-variable "password_length" {
-  description = "How long passwords have to be."
-  type        = number
-  default     = 14
-}
-
 resource "aws_iam_account_alias" "this" {
   account_alias = "${var.prefix}-account"
 }
@@ -25,6 +19,7 @@ resource "aws_iam_account_password_policy" "this" {
 resource "aws_iam_user" "guest" {
   name          = "${var.prefix}-guest"
   force_destroy = true
+  tags          = { Team = var.team }
 }
 
 resource "aws_iam_user_login_profile" "guest" {
@@ -37,11 +32,8 @@ resource "aws_iam_user_login_profile" "guest" {
   }
 }
 
+# Made, but not enabled: that takes two codes of whoever scans it.
 resource "aws_iam_virtual_mfa_device" "guest" {
   virtual_mfa_device_name = "${var.prefix}-guest"
-}
-
-output "guest_password" {
-  value     = aws_iam_user_login_profile.guest.password
-  sensitive = true
+  tags                    = { Team = var.team }
 }
