@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { accountId } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
 import { badToken, noWishes, requireTokenTags } from '../domain/identity-token.js';
-import type { FederatedIdentityCaller, FederatedWishes } from '../domain/principal.js';
+import type { FederatedIdentityCaller, FederatedKeys, FederatedWishes } from '../domain/principal.js';
 import { providerInArn } from '../domain/providers.js';
 import type { SamlProviderRow } from '../identities/providers.entities.js';
 import { IdentityProvidersStore, isOidc } from '../identities/providers.store.js';
@@ -43,8 +43,8 @@ export class SamlResponses {
       subject: facts.subject,
       userId: `${facts.nameQualifier}:${facts.subject}`,
       audience: facts.recipient,
-      keys: new Map(Object.entries(facts.conditionKeys)),
-      lastingKeys: new Map(Object.entries(facts.sessionKeys)),
+      keys: keysOf(facts.conditionKeys),
+      lastingKeys: keysOf(facts.sessionKeys),
       wishes,
       once: { id: facts.assertionId, acceptedUntil: facts.acceptedUntil },
     };
@@ -56,6 +56,10 @@ export class SamlResponses {
     if (found === undefined || isOidc(found)) throw badToken("Specified provider doesn't exist.");
     return found;
   }
+}
+
+function keysOf(keys: Readonly<Record<string, string | readonly string[]>>): FederatedKeys {
+  return new Map(Object.entries(keys).map(([key, value]) => [key.toLowerCase(), value]));
 }
 
 /** What a response asks for the session, or why it may not. */

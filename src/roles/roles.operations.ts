@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 
+import { requireTemplates } from '../domain/attribution.js';
 import { ApiError } from '../domain/errors.js';
 import { ENTITY_ID_BYTES, entityId } from '../domain/ids.js';
+import type { TagFact } from '../domain/tags.js';
 import { BoundaryPolicies, shownBoundary, unbounded } from '../identities/boundaries.js';
 import { nameKey } from '../identities/identities.store.js';
 import { newTags, pageOfTags, withoutTags, withTags } from '../identities/tagging.js';
@@ -45,7 +47,7 @@ export class RoleOperations {
         description: input.Description ?? null,
         maxSessionDuration: input.MaxSessionDuration ?? DEFAULT_MAX_SESSION,
         ...trust,
-        tags: newTags(input.Tags),
+        tags: templated(newTags(input.Tags)),
         ...boundary,
         createdAt: ctx.now,
         lastUsedAt: null,
@@ -89,7 +91,7 @@ export class RoleOperations {
     },
     TagRole: async (input, ctx) => {
       const row = await this.#held(ctx, input);
-      await this.store.updateTags(ctx.tx, row, withTags(row.tags, input.Tags, 'insensitive'));
+      await this.store.updateTags(ctx.tx, row, templated(withTags(row.tags, input.Tags, 'insensitive')));
       return {};
     },
     UntagRole: async (input, ctx) => {
@@ -155,4 +157,10 @@ function listed(row: RoleRow, policy = row.trustPolicy): Created & { Description
 
 function tagsOf(row: RoleRow): { Tags?: { Key: string; Value: string }[] } {
   return row.tags.length === 0 ? {} : { Tags: [...row.tags] };
+}
+
+/** The same tags, of which none is a template that could never be filled in. Throws InvalidInput. */
+function templated<T extends readonly TagFact[]>(tags: T): T {
+  requireTemplates(tags);
+  return tags;
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { z } from 'zod';
 
 import { accountId, assumedRoleArn } from '../domain/arn.js';
+import { attribution, requireAttribution, valueOf } from '../domain/attribution.js';
 import { passedPolicies, type Packed, type PassedInput } from '../domain/passed-policies.js';
 import { assumeActions } from '../domain/policy/assume.js';
 import type { FederatedIdentityCaller, SessionOrigin } from '../domain/principal.js';
@@ -104,9 +105,15 @@ export class FederatedAssumption {
     const tags = sessionTags(wishes, undefined);
     const packed = passedPolicies(asked, tags.tags);
     const role = await this.roles.findRoleByArn(asked.RoleArn);
-    this.#note(ctx, asked.parameters ?? {});
-    await this.#requireTrust(ctx, asked, role);
+    const federation = { provider: caller.provider, keys: caller.lastingKeys };
+    const fixed = attribution(role?.tags ?? [], { ...federation, keys: caller.keys });
+    const sourceIdentity = valueOf(fixed.sourceIdentity, wishes.sourceIdentity);
+    this.#note(ctx, { ...asked.parameters, ...(sourceIdentity !== undefined && { sourceIdentity }) });
+    await this.#requireTrust(ctx, { ...asked, sourceIdentity }, role);
     if (role === undefined) throw new Error('a role that does not exist was allowed');
+    // Only now: what a role fixes is told to those who may assume it.
+    requireAttribution(fixed.sessionName, asked.sessionName, 'RoleSessionName');
+    requireAttribution(fixed.sourceIdentity, sourceIdentity, 'SourceIdentity');
     await this.sessionPolicies.requireManaged(packed.policies?.arns ?? [], role.accountId);
     const issued = this.issuer.issue(ctx, {
       actor: { kind: 'assumed-role', account: accountId(role.accountId), roleId: role.roleId, roleName: role.roleName, rolePath: role.path, sessionName: asked.sessionName },
@@ -114,8 +121,8 @@ export class FederatedAssumption {
         origin: asked.operation,
         ...tags,
         scopedDown: [],
-        federation: { provider: caller.provider, keys: caller.lastingKeys },
-        ...(wishes.sourceIdentity !== undefined && { sourceIdentity: wishes.sourceIdentity }),
+        federation,
+        ...(sourceIdentity !== undefined && { sourceIdentity }),
         ...(packed.policies !== undefined && { policies: packed.policies }),
       },
       granted: federatedSessionDuration({ requested: asked.DurationSeconds, roleMaximum: role.maxSessionDuration }, wishes, ctx.issuedAt),
@@ -129,26 +136,26 @@ export class FederatedAssumption {
       issued,
       AssumedRoleUser: { AssumedRoleId: `${role.roleId}:${asked.sessionName}`, Arn: assumedRoleArn(role.accountId, role.roleName, asked.sessionName) },
       ...(isPacked(packed, tags.tags.length) && { PackedPolicySize: packed.size }),
-      ...(wishes.sourceIdentity !== undefined && { SourceIdentity: wishes.sourceIdentity }),
+      ...(sourceIdentity !== undefined && { SourceIdentity: sourceIdentity }),
     };
   }
 
   /** CloudTrail shows what the provider asked for as if the caller had. */
   #note(ctx: IssueCtx, named: Readonly<Record<string, unknown>>): void {
-    const { sourceIdentity, tags, transitiveTagKeys } = federated(ctx).wishes;
+    const { tags, transitiveTagKeys } = federated(ctx).wishes;
     ctx.note({
       parameters: {
         ...named,
-        ...(sourceIdentity !== undefined && { sourceIdentity }),
         ...(tags.length > 0 && { principalTags: Object.fromEntries(tags.map(({ Key, Value }) => [Key, Value])) }),
         ...(transitiveTagKeys.length > 0 && { transitiveTagKeys: [...transitiveTagKeys] }),
       },
     });
   }
 
-  async #requireTrust(ctx: IssueCtx, asked: Asked, role: RoleRow | undefined): Promise<void> {
+  async #requireTrust(ctx: IssueCtx, asked: Asked & { sourceIdentity: string | undefined }, role: RoleRow | undefined): Promise<void> {
     const { wishes, account } = federated(ctx);
-    const { sourceIdentity, tags, transitiveTagKeys, isRoleListed } = wishes;
+    const { tags, transitiveTagKeys, isRoleListed } = wishes;
+    const { sourceIdentity } = asked;
     const actions = assumeActions({ tags: tags.length > 0, sourceIdentity: sourceIdentity !== undefined, contexts: false });
     for (const action of [`sts:${asked.operation}`, ...actions]) {
       await this.authorizer.require(ctx, {

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { z } from 'zod';
 
 import { accountId, assumedRoleArn, isAccountId, parseArn, type AccountId } from '../domain/arn.js';
+import { attribution, requireAttribution, valueOf } from '../domain/attribution.js';
 import { ApiError } from '../domain/errors.js';
 import { passedPolicies } from '../domain/passed-policies.js';
 import { assumeActions } from '../domain/policy/assume.js';
@@ -57,12 +58,16 @@ export class RoleAssumption {
     if ((input.ProvidedContexts?.length ?? 0) > 0) throw new ApiError('InvalidContextAssertion', 'The context assertion cannot be verified: no context provider is known.');
     const tags = sessionTags({ tags: input.Tags ?? [], transitiveTagKeys: input.TransitiveTagKeys ?? [] }, caller.session);
     const packed = passedPolicies(input, tags.tags);
-    const sourceIdentity = this.#sourceIdentity(input, ctx);
     const role = await this.roles.findRoleByArn(input.RoleArn);
+    const fixed = attribution(role?.tags ?? [], caller.session?.federation);
+    const sourceIdentity = valueOf(fixed.sourceIdentity, this.#sourceIdentity(input, ctx));
     this.#note(ctx, { input, sourceIdentity });
     const hasMfa = (await this.mfa.spent(input, ctx)) !== undefined;
     await this.#requireTrust(ctx, { input, role, account, tags, sourceIdentity, hasMfa });
     if (role === undefined) throw new Error('a role that does not exist was allowed');
+    // Only now: what a role fixes is told to those who may assume it.
+    requireAttribution(fixed.sessionName, input.RoleSessionName, 'RoleSessionName');
+    requireAttribution(fixed.sourceIdentity, sourceIdentity, 'SourceIdentity');
     await this.sessionPolicies.requireManaged(packed.policies?.arns ?? [], account);
     const issued = this.issuer.issue(ctx, {
       actor: { kind: 'assumed-role', account: accountId(role.accountId), roleId: role.roleId, roleName: role.roleName, rolePath: role.path, sessionName: input.RoleSessionName },

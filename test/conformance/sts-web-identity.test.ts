@@ -380,6 +380,47 @@ describe('AssumeRoleWithWebIdentity', () => {
     });
   });
 
+  describe('a role that fixes how its sessions are called', () => {
+    const tags = [{ Key: 'stint:SessionNameTemplate', Value: 'gh-@repository_id@-@actor_id@' }, { Key: 'stint:SourceIdentityTemplate', Value: '@actor@' }];
+    const claims = { repository_id: '74', actor_id: '12', actor: 'octocat' };
+    const fixing = async (action: string[] = ACTIONS): Promise<Role> => {
+      roles += 1;
+      return world.role(`fixing-${String(roles)}`, trusts({ Federated: providerArn }, undefined, action), { tags });
+    };
+    const ask = async (RoleArn: string, RoleSessionName: string, more: object = {}): Promise<AssumeRoleWithWebIdentityCommandOutput> => assume({ RoleArn, RoleSessionName, WebIdentityToken: await idp.token(app.clock.now(), { ...claims, ...more }) });
+
+    it('takes only the name that the claims come to, which is the same each time', async () => {
+      const { arn } = await fixing();
+      for (let times = 0; times < 2; times += 1) expect(await ask(arn, 'gh-74-12')).toMatchObject({ SourceIdentity: 'octocat', AssumedRoleUser: { Arn: expect.stringMatching(/\/gh-74-12$/) } });
+      await expectSdkRefusal(app, () => ask(arn, 'gh-74-13'), { code: 'AccessDenied', status: 403, message: 'The role fixes RoleSessionName by what the identity provider says: it must be gh-74-12' });
+      await expectSdkRefusal(app, () => ask(arn, 'gh-74-12', { actor_id: undefined }), { code: 'AccessDenied', status: 403, message: 'The role fixes RoleSessionName by what an identity provider says, and this one says nothing of actor_id' });
+      await expectSdkRefusal(app, () => ask(arn, 'gh-74-12', { 'https://aws.amazon.com/source_identity': 'other' }), { code: 'AccessDenied', status: 403, message: 'The role fixes SourceIdentity by what the identity provider says: it must be octocat' });
+    });
+
+    it('lets nobody set a source identity whom its trust policy does not', async () => {
+      const { arn } = await fixing(['sts:AssumeRoleWithWebIdentity']);
+      await expectSdkRefusal(app, () => ask(arn, 'gh-74-12'), { ...denied, message: 'Not authorized to perform sts:SetSourceIdentity' });
+    });
+
+    it('tells nothing to those who may not assume it', async () => {
+      roles += 1;
+      const { arn } = await world.role(`fixing-${String(roles)}`, trusts({ Service: 'ec2.amazonaws.com' }), { tags });
+      await expectSdkRefusal(app, () => ask(arn, 'x-y'), denied);
+    });
+
+    it('is assumed by nobody for whom no provider vouches', async () => {
+      const user = await world.user(`fixed-${String(roles)}`);
+      roles += 1;
+      const { arn } = await world.role(`fixing-${String(roles)}`, trusts(user.arn), { tags: tags.slice(0, 1) });
+      await expectSdkRefusal(app, () => app.sts(user).send(new AssumeRoleCommand({ RoleArn: arn, RoleSessionName: 'gh-74-12' })), { code: 'AccessDenied', status: 403, message: 'The role fixes RoleSessionName by what an identity provider says, and none vouches for the caller' });
+    });
+
+    it('cannot have a template that could never be filled in', async () => {
+      roles += 1;
+      await expect(world.role(`fixing-${String(roles)}`, trusts({ Federated: providerArn }), { tags: [{ Key: 'stint:SessionNameTemplate', Value: 'no claim' }] })).rejects.toMatchObject({ name: 'InvalidInputException' });
+    });
+  });
+
   describe('sessions', () => {
     const gone = { name: 'ExpiredToken' };
     const who = async (answer: AssumeRoleWithWebIdentityCommandOutput): Promise<unknown> => app.sts(keysOf(answer)).send(new GetCallerIdentityCommand());
