@@ -153,6 +153,7 @@ const valid: Readonly<Record<string, unknown>> = {
   AWSServiceName: 'x.amazonaws.com',
   WebIdentityToken: 'none',
   SAMLAssertion: 'none',
+  PrincipalArn: 'arn:aws:iam::123456789012:saml-provider/none',
   AccountAlias: 'name',
   DeletionTaskId: 'task/name',
   GlobalEndpointTokenVersion: 'v2Token',

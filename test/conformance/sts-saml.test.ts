@@ -24,7 +24,6 @@ beforeAll(async () => {
   other = await TestApp.boot({ beside: app, env: { STINT_PUBLIC_URL: 'https://sts.example' } });
   world = new World(app);
   provider = await SamlProvider.register(world);
-  Object.defineProperty(provider, 'acs', { value: 'https://sts.example/saml' });
   [anonymous, elsewhere] = [app, other].map(({ url }) => new STSClient({ endpoint: url, region: 'us-east-1', maxAttempts: 1 })) as [STSClient, STSClient];
 });
 afterAll(async () => {
@@ -144,7 +143,6 @@ describe('AssumeRoleWithSAML', () => {
 
   it('does not trust a provider that was deleted and made anew', async () => {
     const again = await SamlProvider.register(world, 'Again');
-    Object.defineProperty(again, 'acs', { value: 'https://sts.example/saml' });
     const trusting = await world.role('saml-again', trusts({ Federated: again.arn }, undefined, ACTIONS));
     const ask = (): Promise<unknown> => send(again.input(trusting.arn) as unknown as AssumeRoleWithSAMLCommandInput);
     await ask();

@@ -5,7 +5,9 @@ import { TestApp, type Keys } from '../support/app.js';
 import { call, effectOf, expectRefused, registry, type Called, type Input } from '../support/calls.js';
 import { hold, until, untilBlocked, withoutDatabase } from '../support/outage.js';
 import { ended, sessionIdOf, standing } from '../support/revoking.js';
+import { SamlProvider } from '../support/saml-world.js';
 import { Sessions, taskArn, type TemporaryKeys } from '../support/sessions.js';
+import { withToken } from '../support/web-identity-scenarios.js';
 import { allows, trusts, World, type Role, type User } from '../support/world.js';
 
 const KEPT_SECONDS = 600;
@@ -22,8 +24,9 @@ let worker: Role;
 let count = 0;
 
 beforeAll(async () => {
-  a = await TestApp.boot();
-  b = await TestApp.boot({ beside: a });
+  const env = { STINT_PUBLIC_URL: 'https://sts.example' };
+  a = await TestApp.boot({ env });
+  b = await TestApp.boot({ beside: a, env });
   world = new World(a);
   member = await world.account('member');
   alice = await world.user('alice', allows('*'));
@@ -59,6 +62,12 @@ const rowsOf = async (table: string): Promise<number> => Number((await a.sql<{ c
 /** How each operation that issues something is called. */
 const orders: Readonly<Record<string, () => Promise<Order>>> = {
   AssumeRole: () => Promise.resolve(assuming()),
+  AssumeRoleWithSAML: async () => {
+    const provider = await SamlProvider.register(world);
+    const role = await world.role('of-saml', trusts({ Federated: provider.arn }, undefined, 'sts:AssumeRoleWithSAML'));
+    return { operation: 'AssumeRoleWithSAML', input: provider.input(role.arn) };
+  },
+  AssumeRoleWithWebIdentity: async () => ({ operation: 'AssumeRoleWithWebIdentity', ...(await withToken(world)) }),
   AssumeRoot: () => Promise.resolve({ operation: 'AssumeRoot', input: { TargetPrincipal: member.root.account, TaskPolicyArn: { arn: taskArn('IAMAuditRootUserCredentials') } } }),
   GetFederationToken: () => Promise.resolve({ operation: 'GetFederationToken', input: { Name: 'guest' } }),
   GetScopedCredentials: async () => ({ operation: 'GetScopedCredentials', input: { DurationSeconds: 1_800 }, keys: await session() }),

@@ -40,7 +40,7 @@ export class SamlProvider {
   }
 
   get acs(): string {
-    return `${this.world.app.url}/saml`;
+    return `${this.world.app.running.kernel.endpoint.url}/saml`;
   }
 
   /** A time some seconds from now. */
