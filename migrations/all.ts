@@ -13,6 +13,7 @@ import { InstanceProfiles1767225600012 } from './1767225600012-instance-profiles
 import { LoginProfiles1767225600013 } from './1767225600013-login-profiles.js';
 import { AccountAdministration1767225600014 } from './1767225600014-account-administration.js';
 import { Mfa1767225600015 } from './1767225600015-mfa.js';
+import { AccountSettings1767225600018 } from './1767225600018-account-settings.js';
 
 /** Every migration, oldest first: listed by hand, so that the built program and the tests run the same ones. */
 export const migrations = [
@@ -31,4 +32,5 @@ export const migrations = [
   LoginProfiles1767225600013,
   AccountAdministration1767225600014,
   Mfa1767225600015,
+  AccountSettings1767225600018,
 ] as const;

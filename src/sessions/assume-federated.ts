@@ -8,6 +8,7 @@ import type { FederatedIdentityCaller, SessionOrigin } from '../domain/principal
 import { roleSessionDuration } from '../domain/session-rules.js';
 import { sessionTags } from '../domain/session-tags.js';
 import { IdentityTokens } from '../federation/identity-tokens.js';
+import { TrustedIssuers } from '../identities/trusted-issuers.js';
 import type { IssueCtx, Proved } from '../kernel/handler.js';
 import { Authorizer } from '../policies/authorizer.js';
 import { SessionPolicies } from '../policies/session-policies.js';
@@ -42,6 +43,8 @@ interface Begun {
 /** Starts sessions as roles for those for whom an identity provider of the account vouches (AWS STS API Reference: AssumeRoleWithWebIdentity). */
 @Injectable()
 export class FederatedAssumption {
+  // What vouches, what trusts, and what judges: whoever is let in here showed no credential.
+  // eslint-disable-next-line house/max-params
   constructor(
     private readonly tokens: IdentityTokens,
     private readonly roles: RolesStore,
@@ -49,6 +52,7 @@ export class FederatedAssumption {
     private readonly authorizer: Authorizer,
     private readonly sessionPolicies: SessionPolicies,
     private readonly issuer: Issuer,
+    private readonly trusted: TrustedIssuers,
   ) {}
 
   /** Whose token it is that came with a call. Throws InvalidIdentityToken, IDPCommunicationError and ValidationError. */
@@ -70,6 +74,7 @@ export class FederatedAssumption {
     const packed = passedPolicies(asked, tags.tags);
     const role = await this.roles.findRoleByArn(asked.RoleArn);
     this.#note(ctx);
+    if ((await this.trusted.verdict(caller.account, caller.provider)) === 'reported') ctx.note({ additional: { untrustedIssuer: caller.provider } });
     await this.#requireTrust(ctx, asked, role);
     if (role === undefined) throw new Error('a role that does not exist was allowed');
     await this.sessionPolicies.requireManaged(packed.policies?.arns ?? [], role.accountId);
