@@ -9,6 +9,7 @@ import { federationScenarios } from './federation-scenarios.js';
 import { passwordScenarios } from './password-scenarios.js';
 import { sessionScenarios } from './session-scenarios.js';
 import { managedScenarios } from './managed-scenarios.js';
+import { trustScenarios } from './trust-scenarios.js';
 import { webIdentityScenarios } from './web-identity-scenarios.js';
 import { allows, trusts, type World } from './world.js';
 
@@ -200,4 +201,4 @@ const explained: Scenario[] = [
 ];
 
 /** What every face must agree on. */
-export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...groupScenarios, ...federationScenarios, ...profileScenarios, ...accountScenarios, ...passwordScenarios, ...mfaScenarios, ...webIdentityScenarios, ...sessionScenarios, ...stint, ...explained];
+export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...groupScenarios, ...federationScenarios, ...profileScenarios, ...accountScenarios, ...passwordScenarios, ...mfaScenarios, ...trustScenarios, ...webIdentityScenarios, ...sessionScenarios, ...stint, ...explained];
