@@ -37,6 +37,11 @@ describe('the risks of a trust policy', () => {
     }
   });
 
+  it('are all documented, and no others', () => {
+    const documented = [...readFileSync(join('docs', 'trust-linter.md'), 'utf8').matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, id]) => id);
+    expect(documented).toEqual(trustRiskIds);
+  });
+
   it('are at the most a hundred', () => {
     const statement: Statement = { effect: 'Allow', actions: ['sts:AssumeRole'], principals: [{ type: 'AWS', value: '*' }], conditions: [] };
     expect(trustRisks({ version: '2012-10-17', statements: Array.from({ length: 1_000 }, () => statement) })).toHaveLength(100);
