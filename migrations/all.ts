@@ -14,6 +14,7 @@ import { LoginProfiles1767225600013 } from './1767225600013-login-profiles.js';
 import { AccountAdministration1767225600014 } from './1767225600014-account-administration.js';
 import { Mfa1767225600015 } from './1767225600015-mfa.js';
 import { SamlReplay1767225600017 } from './1767225600017-saml-replay.js';
+import { AccountSettings1767225600018 } from './1767225600018-account-settings.js';
 
 /** Every migration, oldest first: listed by hand, so that the built program and the tests run the same ones. */
 export const migrations = [
@@ -33,4 +34,5 @@ export const migrations = [
   AccountAdministration1767225600014,
   Mfa1767225600015,
   SamlReplay1767225600017,
+  AccountSettings1767225600018,
 ] as const;

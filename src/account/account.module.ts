@@ -10,9 +10,10 @@ import { CredentialReports } from './reports.js';
 import { CredentialReportsStore } from './reports.store.js';
 import { AccountSettingsStore } from './settings.store.js';
 import { AccountSummary } from './summary.js';
+import { TrustSettingsOperations } from './trust-settings.operations.js';
 
 const stores = [AccountSettingsStore, CredentialReportsStore];
-const providers = [...stores, AccountSummary, AccountWideOperations, Entries, Details, DetailOperations, CredentialReports, CredentialReportOperations];
+const providers = [...stores, AccountSummary, AccountWideOperations, Entries, Details, DetailOperations, CredentialReports, CredentialReportOperations, TrustSettingsOperations];
 
 @Module({ imports: [PoliciesModule], providers, exports: providers })
 export class AccountModule {}

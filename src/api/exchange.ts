@@ -44,6 +44,11 @@ export function stepUpMembers(error: ApiError | undefined): { mfaRequired?: true
 /** The same in headers, for faces whose bodies are AWS's. */
 const STEP_UP_HEADERS: Readonly<Record<string, string>> = { mfaRequired: 'x-stint-mfa-required', mfaMaxAgeSeconds: 'x-stint-mfa-max-age-seconds' };
 
+/** Tells callers, and whoever reads their logs, what is wrong with a trust policy that was saved all the same. */
+export function mentionWarnings(reply: FastifyReply, warnings: readonly string[]): void {
+  reply.header('x-stint-trust-warnings', warnings.map((text) => text.replace(/[^\u0020-\u007E]|,/g, '?').slice(0, 128)).join(', '));
+}
+
 /** What every face does at the beginning and end of a request: ids, headers, log line, metrics. */
 @Injectable()
 export class Exchange {

@@ -24,6 +24,8 @@ export interface Asked {
   readonly regions: readonly string[];
   /** Under which an issuance may be repeated. */
   readonly idempotencyKey?: string | undefined;
+  /** Is told what a call that succeeded has to warn of. */
+  readonly warn?: (warnings: readonly string[]) => void;
   /** Decodes the parameters; called once the caller is known, so that its refusals are recorded. */
   readonly decode: () => { readonly raw: unknown; readonly ignored: readonly string[] };
 }
@@ -117,6 +119,8 @@ export class Executor {
       recorded,
       notes: {},
       idempotencyKey: asked.idempotencyKey,
+      protocol: asked.service === 'stint' ? 'rest' : 'aws',
+      warn: asked.warn,
     };
   }
 
@@ -126,7 +130,9 @@ export class Executor {
       let act: Act | undefined;
       try {
         act = { ...facts, admitted: await this.authorizer.admit(facts, operation.contract, input) };
-        return await this.#perform(operation, input, act);
+        const output = await this.#perform(operation, input, act);
+        if (act.notes.trustWarnings !== undefined) facts.warn?.(act.notes.trustWarnings);
+        return output;
       } catch (error) {
         // Of what a handler noted, a refusal keeps what explains it.
         const additional = act?.notes.additional;
@@ -250,6 +256,8 @@ export class Executor {
 interface Facts extends Omit<EventFacts, 'input' | 'ignored' | 'notes' | 'output' | 'refusal'> {
   readonly recorded: Recorded;
   readonly idempotencyKey: string | undefined;
+  readonly protocol: 'aws' | 'rest';
+  readonly warn: Asked['warn'];
   notes: Notes;
 }
 
@@ -285,6 +293,7 @@ function baseCtx(facts: Facts): Omit<ReadCtx, 'read'> {
     now: facts.now,
     requestId: facts.requestId,
     source: facts.source,
+    protocol: facts.protocol,
     note: (notes) => {
       facts.notes = { ...facts.notes, ...notes };
     },

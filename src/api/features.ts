@@ -3,6 +3,7 @@ import type { Type } from '@nestjs/common';
 import { AccountWideOperations } from '../account/account.operations.js';
 import { DetailOperations } from '../account/details.operations.js';
 import { CredentialReportOperations } from '../account/reports.operations.js';
+import { TrustSettingsOperations } from '../account/trust-settings.operations.js';
 import { AuditOperations } from '../audit/audit.operations.js';
 import { OidcProviderOperations } from '../federation/oidc-providers.operations.js';
 import { SamlProviderOperations } from '../federation/saml-providers.operations.js';
@@ -22,6 +23,7 @@ import { SimulateOperations } from '../policies/simulate.operations.js';
 import { InstanceProfileOperations } from '../roles/profiles.operations.js';
 import { RoleOperations } from '../roles/roles.operations.js';
 import { ServiceLinkedRoleOperations } from '../roles/service-linked.operations.js';
+import { TrustLinterOperations } from '../roles/trust-linter.operations.js';
 import { SessionOperations } from '../sessions/sessions.operations.js';
 import { StsOperations } from '../sessions/sts.operations.js';
 import { WebIdentityOperations } from '../sessions/web-identity.operations.js';
@@ -48,6 +50,7 @@ export const features: readonly Type<Feature>[] = [
   GroupOperations,
   RoleOperations,
   ServiceLinkedRoleOperations,
+  TrustLinterOperations,
   InstanceProfileOperations,
   PolicyOperations,
   ManagedPolicyOperations,
@@ -55,6 +58,7 @@ export const features: readonly Type<Feature>[] = [
   OidcProviderOperations,
   SamlProviderOperations,
   AccountWideOperations,
+  TrustSettingsOperations,
   DetailOperations,
   CredentialReportOperations,
   DecisionOperations,

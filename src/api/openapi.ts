@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { camelCase, unwrapped, type Contract } from '../contract/operation.js';
 import { catalogue, type ErrorCode } from '../domain/errors.js';
+import { trustRiskIds } from '../domain/policy/trust-risks.js';
 import type { Implementation } from '../kernel/handler.js';
 
 type Schema = Record<string, unknown>;
@@ -60,6 +61,11 @@ const problemSchema: Schema = {
     detail: { type: 'string', description: 'What was wrong, for people.' },
     code: { type: 'string', enum: Object.keys(catalogue) },
     requestId: { type: 'string', format: 'uuid' },
+    risks: {
+      type: 'array',
+      description: 'What is risky about a trust policy that was refused for it.',
+      items: { type: 'object', required: ['id', 'statement', 'problem', 'fix'], properties: { id: { type: 'string', enum: [...trustRiskIds] }, statement: { type: 'string' }, problem: { type: 'string' }, fix: { type: 'string' } } },
+    },
     mfaRequired: { type: 'boolean', const: true, description: 'The call would have been allowed to a session that used MFA.' },
     mfaMaxAgeSeconds: { type: 'integer', description: 'And only if MFA was used less than so many seconds ago.' },
   },

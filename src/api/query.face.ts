@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { ApiError } from '../domain/errors.js';
 import type { Implementation } from '../kernel/handler.js';
-import { Exchange, type Opened } from './exchange.js';
+import { Exchange, mentionWarnings, type Opened } from './exchange.js';
 import { Executor } from './executor.js';
 import { parseForm, shown } from './form.js';
 import { decodeForm, encodeJson, encodeJsonError, encodeXml, encodeXmlError } from './query.codec.js';
@@ -33,6 +33,7 @@ export class QueryFace {
         incoming: opened.incoming,
         service: chosen.contract.aws ?? 'sts',
         regions: this.exchange.regions,
+        warn: (warnings) => mentionWarnings(reply, warnings),
         decode: () => {
           const decoded = decodeForm(chosen.contract, form);
           ({ ignored } = decoded);

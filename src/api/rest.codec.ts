@@ -112,5 +112,5 @@ export function encodeRest(schema: z.ZodType, value: unknown): unknown {
 
 /** RFC 9457 problem details of a refusal. */
 export function problem(error: ApiError, requestId: string): string {
-  return JSON.stringify({ type: 'about:blank', title: error.code, status: error.row.status, detail: error.message, code: error.code, requestId, ...decisionMembers(error), ...stepUpMembers(error) });
+  return JSON.stringify({ type: 'about:blank', title: error.code, status: error.row.status, detail: error.message, code: error.code, requestId, ...decisionMembers(error), ...stepUpMembers(error), ...error.members });
 }

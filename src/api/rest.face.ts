@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { ApiError } from '../domain/errors.js';
 import type { Implementation } from '../kernel/handler.js';
-import { Exchange, type Opened } from './exchange.js';
+import { Exchange, mentionWarnings, type Opened } from './exchange.js';
 import { Executor } from './executor.js';
 import { parseForm } from './form.js';
 import { Operations } from './registry.js';
@@ -34,6 +34,7 @@ export class RestFace {
         service: 'stint',
         regions: this.exchange.regions,
         idempotencyKey: header(request, 'idempotency-key'),
+        warn: (warnings) => mentionWarnings(reply, warnings),
         decode: () => {
           requireJson(request, body);
           const raw = decodeRest(routed.operation.contract, { params: routed.params, query: parseForm(http.query), body: parseBody(body) });

@@ -31,7 +31,7 @@ export const catalogue = {
   FeatureEnabled: sender(409, 'Outbound web identity federation is enabled already.', 'FeatureEnabledException'),
   IdempotencyConflict: sender(409, 'The Idempotency-Key was used by the same caller for another request; use a new key for each request.'),
   IDPCommunicationError: sender(400, 'The identity provider could not be reached to verify its token; repeat the call.'),
-  IDPRejectedClaim: sender(403, 'The identity provider says itself that it let nobody in.'),
+  IDPRejectedClaim: sender(403, 'The identity provider says that it let nobody in, or the account does not trust it.'),
   IncompleteSignature: sender(400, 'The signature parts of the request are malformed or incomplete.'),
   InsufficientSessionLifetime: sender(400, 'The session could not last as long as is needed: the calling session ends earlier, or minRemaining asks for more than would be granted.'),
   InternalFailure: receiver(500, 'A bug in Stint; the log holds the cause under the request id.'),
@@ -62,6 +62,7 @@ export const catalogue = {
   PasswordPolicyViolation: sender(400, 'The password does not fit the password policy of the account; the message says why.', 'PasswordPolicyViolationException'),
   RequestEntityTooLarge: sender(413, 'The request body is larger than STINT_MAX_BODY_BYTES.'),
   RequestTimeout: sender(408, 'The request did not arrive completely in time.'),
+  RiskyTrustPolicy: sender(400, 'The trust policy lets in more than is likely to be meant, and nobody accepted the risk (REST only); risks says what is wrong and what to write.'),
   ServiceUnavailable: receiver(503, 'The database cannot be reached, the event cannot be recorded, or too many passwords are being checked; no credentials were issued. Repeat the call.'),
   SessionDurationEscalationException: sender(403, 'The web identity token would outlive the session that asks for it.'),
   SignatureDoesNotMatch: sender(403, 'The signature is wrong, too old, not yet valid, or scoped to another service, region or day.'),
@@ -93,6 +94,7 @@ export interface ErrorFacts {
   readonly evidence?: unknown;
   readonly decision?: DecisionReference;
   readonly stepUp?: StepUpHint | undefined;
+  readonly members?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -109,6 +111,8 @@ export class ApiError extends Error {
   readonly decision: DecisionReference | undefined;
   /** What the caller could do about it. */
   readonly stepUp: StepUpHint | undefined;
+  /** What problem details say beside the message, for programs. */
+  readonly members: Readonly<Record<string, unknown>>;
 
   constructor(
     readonly code: ErrorCode,
@@ -120,11 +124,12 @@ export class ApiError extends Error {
     this.evidence = options.evidence;
     this.decision = options.decision;
     this.stepUp = options.stepUp;
+    this.members = options.members ?? {};
   }
 
   /** The same error with the reference to its decision. */
   recordedAs(decision: DecisionReference): ApiError {
-    return new ApiError(this.code, this.message, { cause: this.cause, detail: this.detail, decision, stepUp: this.stepUp });
+    return new ApiError(this.code, this.message, { cause: this.cause, detail: this.detail, decision, stepUp: this.stepUp, members: this.members });
   }
 
   /** The catalogue's row for this code. */

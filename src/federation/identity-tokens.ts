@@ -8,6 +8,7 @@ import type { FederatedIdentityCaller, FederatedWishes } from '../domain/princip
 import { issuerInUrl, providerArn } from '../domain/providers.js';
 import type { OidcProviderRow } from '../identities/providers.entities.js';
 import { IdentityProvidersStore, isOidc } from '../identities/providers.store.js';
+import { TrustedIssuers } from '../identities/trusted-issuers.js';
 import type { Config } from '../kernel/config.js';
 import { Endpoint } from '../kernel/endpoint.js';
 import { CONFIG } from '../kernel/kernel.js';
@@ -40,6 +41,7 @@ export class IdentityTokens {
     private readonly issuers: OidcIssuers,
     private readonly endpoint: Endpoint,
     @Inject(CONFIG) private readonly config: Config,
+    private readonly trusted: TrustedIssuers,
   ) {}
 
   /**
@@ -57,7 +59,8 @@ export class IdentityTokens {
       return wishesIn(token, role);
     });
     const caller: FederatedIdentityCaller = { kind: 'federated-identity', account, provider: arn, providerId: provider.providerId, protocol: 'oidc', issuer: token.issuer, ...identity, userId: `${arn}:${identity.audience}:${identity.subject}`, wishes };
-    return { caller, ...(refusal && { refusal }) };
+    const refused = (await this.trusted.refusal(account, arn)) ?? refusal;
+    return { caller, ...(refused && { refusal: refused }) };
   }
 
   async #provider({ issuer }: UnverifiedToken, account: AccountId): Promise<OidcProviderRow> {

@@ -7,6 +7,7 @@ import type { FederatedIdentityCaller, FederatedKeys, FederatedWishes } from '..
 import { providerInArn } from '../domain/providers.js';
 import type { SamlProviderRow } from '../identities/providers.entities.js';
 import { IdentityProvidersStore, isOidc } from '../identities/providers.store.js';
+import { TrustedIssuers } from '../identities/trusted-issuers.js';
 import { Database } from '../kernel/database.js';
 import { Endpoint } from '../kernel/endpoint.js';
 import { Keyring } from '../kernel/keyring.js';
@@ -23,6 +24,7 @@ export class SamlResponses {
     private readonly keyring: Keyring,
     private readonly endpoint: Endpoint,
     private readonly database: Database,
+    private readonly trusted: TrustedIssuers,
   ) {}
 
   /** Who comes, by the provider that is named. Throws what `verifyResponse` does, and InvalidIdentityToken where there is no such provider. */
@@ -33,6 +35,7 @@ export class SamlResponses {
     const { accountId: account, providerName, entityId, certificates, encryptionMode } = provider;
     const facts = verifyResponse(base64, { account, providerName, entityIds: [entityId], certificates, privateKeys, encryptionMode, audiences }, { now, recipients });
     const { wishes, refusal } = judged(facts, wanted);
+    const refused = (await this.trusted.refusal(account, wanted.principalArn)) ?? refusal;
     const caller: FederatedIdentityCaller = {
       kind: 'federated-identity',
       account: accountId(account),
@@ -48,7 +51,7 @@ export class SamlResponses {
       wishes,
       once: { id: facts.assertionId, acceptedUntil: facts.acceptedUntil },
     };
-    return { caller, ...(refusal && { refusal }) };
+    return { caller, ...(refused && { refusal: refused }) };
   }
 
   async #provider(arn: string): Promise<SamlProviderRow> {

@@ -13,9 +13,11 @@ import { PasswordsStore } from './passwords.store.js';
 import { Passwords } from './passwords.js';
 import { MfaDevicesStore } from './mfa-devices.store.js';
 import { IdentityProvidersStore } from './providers.store.js';
+import { TrustSettingsStore } from './trust-settings.store.js';
+import { TrustedIssuers } from './trusted-issuers.js';
 import { UserOperations } from './users.operations.js';
 
-const providers = [IdentitiesStore, IdentityProvidersStore, KeyMaker, Bootstrap, UserOperations, AccessKeyOperations, AccountOperations, GroupsStore, GroupOperations, AbsentCredentialOperations, PasswordsStore, Passwords, LoginProfileOperations, PasswordPolicyOperations, MfaDevicesStore];
+const providers = [IdentitiesStore, IdentityProvidersStore, KeyMaker, Bootstrap, UserOperations, AccessKeyOperations, AccountOperations, GroupsStore, GroupOperations, AbsentCredentialOperations, PasswordsStore, Passwords, LoginProfileOperations, PasswordPolicyOperations, MfaDevicesStore, TrustSettingsStore, TrustedIssuers];
 
 @Module({ providers, exports: providers })
 export class IdentitiesModule {}

@@ -25,6 +25,8 @@ export interface Notes {
   readonly alsoAccount?: string;
   /** More facts for `additionalEventData`; never secrets. */
   readonly additional?: Readonly<Record<string, unknown>>;
+  /** What is wrong with a trust policy that was saved all the same: the caller is told in a header. */
+  readonly trustWarnings?: readonly string[];
 }
 
 interface BaseCtx {
@@ -32,6 +34,8 @@ interface BaseCtx {
   readonly now: Date;
   readonly requestId: string;
   readonly source: Source;
+  /** Whose clients call: AWS's, which can answer only to what AWS would say, or Stint's own. */
+  readonly protocol: 'aws' | 'rest';
   /** Adds facts to the audit event. */
   note(notes: Notes): void;
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
-import { operation } from '../contract/operation.js';
-import { ArnText, BoundaryOut, Description, EmptyResult, NewName, Nothing, pageIn, pageOut, Path, PathPrefix, PolicyText, PolicyTextOut, RoleName, TagKeys, Tags, TagsOut } from '../contract/shapes.js';
+import { operation, restOnly } from '../contract/operation.js';
+import { ArnText, BoundaryOut, Description, EmptyResult, NewName, Nothing, pageIn, pageOut, Path, pattern, PathPrefix, PolicyText, PolicyTextOut, RoleName, TagKeys, Tags, TagsOut } from '../contract/shapes.js';
 
 const created = {
   Path: z.string(),
@@ -12,6 +12,16 @@ const created = {
   AssumeRolePolicyDocument: PolicyTextOut,
 };
 const listed = { ...created, Description: z.string().optional(), MaxSessionDuration: z.number() };
+
+/** Why a risky trust policy is saved all the same. */
+const AcceptRisk = restOnly(
+  z
+    .string()
+    .min(1)
+    .max(512)
+    .regex(...pattern(/^[\t\n\r\u0020-\u007E\u00A1-\u00FF]*$/, '[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*'))
+    .describe('Save the trust policy although the linter finds it risky, for this reason, which is recorded.'),
+);
 
 /** Seconds. */
 const MaxSessionDuration = z.int().min(3600).max(43_200);
@@ -34,9 +44,10 @@ export const roleContracts = {
       MaxSessionDuration: MaxSessionDuration.optional(),
       PermissionsBoundary: ArnText.optional(),
       Tags: Tags.optional(),
+      AcceptRisk: AcceptRisk.optional(),
     }),
     output: z.object({ Role: z.object({ ...created, PermissionsBoundary: BoundaryOut.optional(), Tags: TagsOut.optional() }) }),
-    errors: ['LimitExceeded', 'InvalidInput', 'EntityAlreadyExists', 'NoSuchEntity', 'MalformedPolicyDocument', 'ConcurrentModification'],
+    errors: ['LimitExceeded', 'InvalidInput', 'EntityAlreadyExists', 'NoSuchEntity', 'MalformedPolicyDocument', 'ConcurrentModification', 'RiskyTrustPolicy'],
     access: {
       action: 'iam:CreateRole',
       resource: (input, caller) => ({ arn: `arn:aws:iam::${caller.account}:role${input.Path ?? '/'}${input.RoleName}` }),
@@ -106,9 +117,9 @@ export const roleContracts = {
     aws: 'iam',
     rest: 'PUT /v1/roles/{RoleName}/trust-policy',
     effect: 'change',
-    input: z.object({ RoleName, PolicyDocument: PolicyText }),
+    input: z.object({ RoleName, PolicyDocument: PolicyText, AcceptRisk: AcceptRisk.optional() }),
     output: Nothing,
-    errors: ['NoSuchEntity', 'MalformedPolicyDocument', 'LimitExceeded'],
+    errors: ['NoSuchEntity', 'MalformedPolicyDocument', 'LimitExceeded', 'RiskyTrustPolicy'],
     access: { action: 'iam:UpdateAssumeRolePolicy', resource: named },
   }),
   TagRole: operation({

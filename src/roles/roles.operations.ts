@@ -13,6 +13,7 @@ import { pageRequest } from '../kernel/page.js';
 import { roleContracts } from './roles.contract.js';
 import type { RoleRow } from './roles.entities.js';
 import { roleArn, RolesStore } from './roles.store.js';
+import { TrustLinter } from './trust-linter.js';
 import { TrustPolicies } from './trust.js';
 
 /** MaxSessionDuration of a role that does not say, in seconds (IAM API: CreateRole). */
@@ -28,6 +29,7 @@ export class RoleOperations {
     private readonly trust: TrustPolicies,
     private readonly boundaries: BoundaryPolicies,
     private readonly random: Random,
+    private readonly linter: TrustLinter,
   ) {}
 
   readonly operations = implement(roleContracts, {
@@ -38,6 +40,7 @@ export class RoleOperations {
       }
       const boundary = input.PermissionsBoundary === undefined ? unbounded : await this.boundaries.boundary(ctx.tx, input.PermissionsBoundary, account);
       const trust = await this.trust.toStore(ctx.tx, input.AssumeRolePolicyDocument, account);
+      await this.linter.look(ctx, input.AssumeRolePolicyDocument, input.AcceptRisk);
       const row: RoleRow = {
         roleId: entityId('AROA', this.random.bytes(ENTITY_ID_BYTES)),
         accountId: account,
@@ -86,7 +89,9 @@ export class RoleOperations {
     },
     UpdateAssumeRolePolicy: async (input, ctx) => {
       const row = await this.#held(ctx, input);
-      await this.store.updateTrust(ctx.tx, row, await this.trust.toStore(ctx.tx, input.PolicyDocument, ctx.caller.account));
+      const trust = await this.trust.toStore(ctx.tx, input.PolicyDocument, ctx.caller.account);
+      await this.linter.look(ctx, input.PolicyDocument, input.AcceptRisk);
+      await this.store.updateTrust(ctx.tx, row, trust);
       return {};
     },
     TagRole: async (input, ctx) => {

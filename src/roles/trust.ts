@@ -59,8 +59,7 @@ export class TrustPolicies {
 
   /** Checks a trust policy for a role of this account. Throws MalformedPolicyDocument or LimitExceeded. */
   async toStore(tx: ReadTx, text: string, account: string): Promise<StoredTrust> {
-    const document = parseTrustPolicy(text);
-    if (policySize(text) > TRUST_POLICY_MAX || text.length > WRITTEN_MAX * TRUST_POLICY_MAX) throw new ApiError('LimitExceeded', `Cannot exceed quota for ACLSizePerRole: ${String(TRUST_POLICY_MAX)}`);
+    const document = readTrustPolicy(text);
     const ids: Record<string, string> = {};
     for (const entry of awsPrincipals(document)) {
       const id = await this.#meant(tx, entry, account);
@@ -141,6 +140,13 @@ export class TrustPolicies {
     const [row] = id.startsWith('AIDA') ? await this.identities.usersById(tx, [id]) : await this.roles.rolesById(tx, [id]);
     return row === undefined ? undefined : id;
   }
+}
+
+/** A trust policy that is small enough to be saved. Throws MalformedPolicyDocument or LimitExceeded. */
+export function readTrustPolicy(text: string): PolicyDocument {
+  const document = parseTrustPolicy(text);
+  if (policySize(text) > TRUST_POLICY_MAX || text.length > WRITTEN_MAX * TRUST_POLICY_MAX) throw new ApiError('LimitExceeded', `Cannot exceed quota for ACLSizePerRole: ${String(TRUST_POLICY_MAX)}`);
+  return document;
 }
 
 function shown(row: OwnedTrust, present: ReadonlyMap<string, string>): string {

@@ -10,6 +10,7 @@ import { federatedSessionDuration } from '../domain/session-rules.js';
 import { sessionTags } from '../domain/session-tags.js';
 import { IdentityTokens } from '../federation/identity-tokens.js';
 import { SamlResponses } from '../federation/saml-responses.js';
+import { TrustedIssuers } from '../identities/trusted-issuers.js';
 import type { IssueCtx, Proved } from '../kernel/handler.js';
 import { Authorizer } from '../policies/authorizer.js';
 import { SessionPolicies } from '../policies/session-policies.js';
@@ -69,6 +70,8 @@ export class FederatedProofs {
 /** Starts sessions as roles for those for whom an identity provider of the account vouches (AWS STS API Reference: AssumeRoleWithWebIdentity). */
 @Injectable()
 export class FederatedAssumption {
+  // What vouches, what trusts, and what judges: whoever is let in here showed no credential.
+  // eslint-disable-next-line house/max-params
   constructor(
     private readonly usedAssertions: UsedAssertionsStore,
     private readonly roles: RolesStore,
@@ -76,6 +79,7 @@ export class FederatedAssumption {
     private readonly authorizer: Authorizer,
     private readonly sessionPolicies: SessionPolicies,
     private readonly issuer: Issuer,
+    private readonly trusted: TrustedIssuers,
   ) {}
 
   /** Carries out AssumeRoleWithWebIdentity; see its contract for what is refused. */
@@ -109,6 +113,7 @@ export class FederatedAssumption {
     const fixed = attribution(role?.tags ?? [], { ...federation, keys: caller.keys });
     const sourceIdentity = valueOf(fixed.sourceIdentity, wishes.sourceIdentity);
     this.#note(ctx, { ...asked.parameters, ...(sourceIdentity !== undefined && { sourceIdentity }) });
+    if ((await this.trusted.verdict(caller.account, caller.provider)) === 'reported') ctx.note({ additional: { untrustedIssuer: caller.provider } });
     await this.#requireTrust(ctx, { ...asked, sourceIdentity }, role);
     if (role === undefined) throw new Error('a role that does not exist was allowed');
     // Only now: what a role fixes is told to those who may assume it.

@@ -88,7 +88,7 @@ export const stsContracts = {
       ...tokenOut,
       ...issuingOut,
     }),
-    errors: ['AccessDenied', 'ExpiredTokenException', 'IDPCommunicationError', 'InsufficientSessionLifetime', 'InvalidIdentityToken', 'MalformedPolicyDocument', 'PackedPolicyTooLarge'],
+    errors: ['IDPRejectedClaim', 'AccessDenied', 'ExpiredTokenException', 'IDPCommunicationError', 'InsufficientSessionLifetime', 'InvalidIdentityToken', 'MalformedPolicyDocument', 'PackedPolicyTooLarge'],
     access: { caller: 'proved', because: 'the token says who comes; the handler judges him by the trust policy of the role' },
     // Tokens of OAuth 2.0 that are no ID tokens: of Amazon and Facebook, which issue ID tokens as well.
     unserved: ['ProviderId'],

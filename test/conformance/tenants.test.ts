@@ -81,7 +81,10 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
   CreateAccountAlias: [() => ({ AccountAlias: `mine-${String((aliases += 1))}` })],
   DeleteAccountAlias: [(at) => ({ AccountAlias: at.alias })],
   ListAccountAliases: [() => ({})],
+  GetAccountSettings: [() => ({})],
   GetAccountSummary: [() => ({})],
+  LintTrustPolicy: [() => ({ PolicyDocument: trustsEc2 })],
+  UpdateAccountSettings: [() => ({ TrustLinter: 'report-only' })],
   GetAccountAuthorizationDetails: [() => ({})],
   GenerateCredentialReport: [() => ({})],
   GetCredentialReport: [() => ({})],
@@ -230,11 +233,11 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
 /** Operations that make something of their own account, and so succeed whatever the name. */
 const making = ['CreateAccountAlias', 'CreateGroup', 'CreateInstanceProfile', 'CreateOpenIDConnectProvider', 'CreatePolicy', 'CreateSAMLProvider', 'CreateRole', 'CreateUser', 'CreateVirtualMFADevice'];
 /** Operations that answer about the caller's own account. */
-const own = ['GetAccountAuthorizationDetails', 'GetAccountSummary', 'ListAccountAliases', 'ListServerCertificates', 'GetContextKeysForCustomPolicy', 'GetCallerIdentity', 'ListAuditEvents', 'ListGroups', 'ListInstanceProfiles', 'ListOpenIDConnectProviders', 'ListPolicies', 'ListRoles', 'ListSAMLProviders', 'ListSessions', 'ListUsers', 'ListVirtualMFADevices'];
+const own = ['GetAccountAuthorizationDetails', 'GetAccountSettings', 'GetAccountSummary', 'LintTrustPolicy', 'ListAccountAliases', 'ListServerCertificates', 'GetContextKeysForCustomPolicy', 'GetCallerIdentity', 'ListAuditEvents', 'ListGroups', 'ListInstanceProfiles', 'ListOpenIDConnectProviders', 'ListPolicies', 'ListRoles', 'ListSAMLProviders', 'ListSessions', 'ListUsers', 'ListVirtualMFADevices'];
 /** Operations on the caller himself or his account: there is no name by which to aim at anybody else. */
 const nameless = [
   'CreateServiceLinkedRole', 'GenerateCredentialReport', 'GetCredentialReport', 'SetSecurityTokenServicePreferences', 'ChangePassword', 'DeleteAccountPasswordPolicy', 'DisableOutboundWebIdentityFederation', 'EnableOutboundWebIdentityFederation',
-  'GetAccountPasswordPolicy', 'GetDelegatedAccessToken', 'GetFederationToken', 'GetOutboundWebIdentityFederationInfo', 'GetScopedCredentials', 'GetSessionToken', 'GetWebIdentityToken', 'UpdateAccountPasswordPolicy',
+  'GetAccountPasswordPolicy', 'GetDelegatedAccessToken', 'GetFederationToken', 'GetOutboundWebIdentityFederationInfo', 'GetScopedCredentials', 'GetSessionToken', 'GetWebIdentityToken', 'UpdateAccountPasswordPolicy', 'UpdateAccountSettings',
 ];
 
 /** First what a stranger sees of his own account, while it is still bare; last what leaves something there. */

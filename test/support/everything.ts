@@ -127,7 +127,9 @@ async function wholeAccount(allowed: Allowed, { face, settled }: { face: Face; s
   await allowed('SetSecurityTokenServicePreferences', { GlobalEndpointTokenVersion: 'v2Token' });
   await allowed('GenerateCredentialReport', {});
   await settled();
-  const seen = ['ListAccountAliases', 'GetAccountSummary', 'GetAccountAuthorizationDetails', 'GetCredentialReport'];
+  const seen = ['ListAccountAliases', 'GetAccountSummary', 'GetAccountAuthorizationDetails', 'GetAccountSettings', 'GetCredentialReport'];
+  await allowed('UpdateAccountSettings', { TrustedIssuersMode: 'report-only', TrustedIssuers: [] });
+  await allowed('LintTrustPolicy', { PolicyDocument: JSON.stringify(trusts('*')) });
   const absent = ['ListSSHPublicKeys', 'ListSigningCertificates', 'ListServiceSpecificCredentials', 'ListServerCertificates'];
   for (const operation of [...seen, ...absent]) await allowed(operation, {});
   await allowed('DeleteAccountAlias', { AccountAlias });
@@ -264,7 +266,7 @@ async function webIdentity(allowed: Allowed, { app, face, secrets }: { app: Test
   const { output } = await allowed('CreateOpenIDConnectProvider', { Url: idp.issuer, ClientIDList: ['stint'], ThumbprintList: [idp.thumbprint] });
   const { openIDConnectProviderArn: arn } = output as { openIDConnectProviderArn: string };
   const RoleName = `federated-${face}`;
-  const role = await allowed('CreateRole', { RoleName, AssumeRolePolicyDocument: JSON.stringify(trusts({ Federated: arn }, undefined, 'sts:AssumeRoleWithWebIdentity')) });
+  const role = await allowed('CreateRole', { RoleName, AssumeRolePolicyDocument: JSON.stringify(trusts({ Federated: arn }, { StringLike: { [`${idp.name}:sub`]: 'repo:octo-org/*' }, StringEquals: { [`${idp.name}:aud`]: 'stint' } }, 'sts:AssumeRoleWithWebIdentity')) });
   const WebIdentityToken = await idp.token(app.clock.now());
   const assumed = await allowed('AssumeRoleWithWebIdentity', { RoleArn: (role.output as { role: { arn: string } }).role.arn, RoleSessionName: 'tour', WebIdentityToken });
   const session = keysIn(assumed.output, 'credentials');

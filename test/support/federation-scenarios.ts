@@ -151,7 +151,7 @@ const unusable = [
 const trusting: Scenario[] = [
   { operation: 'CreateRole', title: 'that trusts a provider of the account', expected: 'ok', prepare: async (world) => {
     const { input } = await oidc()(world);
-    const document = trusts({ Federated: input['OpenIDConnectProviderArn'] }, undefined, 'sts:AssumeRoleWithWebIdentity');
+    const document = trusts({ Federated: input['OpenIDConnectProviderArn'] }, { StringEquals: { 'idp.example/path:sub': 'alice' } }, 'sts:AssumeRoleWithWebIdentity');
     return { input: { RoleName: 'federated', AssumeRolePolicyDocument: JSON.stringify(document) } };
   } },
   { operation: 'CreateRole', title: 'that trusts a provider there is not', expected: 'MalformedPolicyDocument', prepare: (world) => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 
 import { call, type Input } from './calls.js';
 import type { Scenario } from './scenarios.js';
+import { choose } from './trust-scenarios.js';
 import { allows, trusts, type World } from './world.js';
 
 type Claims = Readonly<Record<string, unknown>>;
@@ -51,6 +52,16 @@ export const webIdentityScenarios: readonly Scenario[] = [
   { operation, title: 'for longer than the role may', expected: 'ValidationError', prepare: prepared({ input: { DurationSeconds: 3601 } }) },
   { operation, title: 'with a token that has expired', expected: 'ExpiredTokenException', prepare: prepared({ claims: { exp: 1 } }) },
   { operation, title: 'with a token for somebody else', expected: 'InvalidIdentityToken', prepare: prepared({ claims: { aud: 'other' } }) },
+  { operation, title: 'of a provider that is not trusted any more', expected: 'IDPRejectedClaim', prepare: async (world) => {
+    const good = await withToken(world);
+    await choose(world, { TrustedIssuersMode: 'enforce', TrustedIssuers: ['https://other.example'] });
+    return good;
+  } },
+  { operation, title: 'of a provider that is not trusted any more, where that is only reported', expected: 'ok', prepare: async (world) => {
+    const good = await withToken(world);
+    await choose(world, { TrustedIssuersMode: 'report-only' });
+    return good;
+  } },
   { operation, title: 'of a provider that is away', expected: 'IDPCommunicationError', prepare: prepared({ url: 'https://localhost:1' }) },
   { operation, title: 'with a session policy that is none', expected: 'MalformedPolicyDocument', prepare: prepared({ input: { Policy: '{}' } }) },
   { operation, title: 'with more than fits', expected: 'PackedPolicyTooLarge', prepare: prepared({ input: { Policy: JSON.stringify(allows('iam:GetUser', `arn:aws:iam::123456789012:user/${noise(1_950)}`)), MinimumSessionTokenSize: 1000 }, claims: { 'https://aws.amazon.com/tags': { principal_tags: Object.fromEntries(Array.from({ length: 45 }, (_, index) => [`k${String(index)}-${noise(90)}`, [noise(200 + index).slice(index)]])) } } }) },

@@ -107,6 +107,14 @@ export function variablesOf(pattern: string): readonly string[] {
   return pieces.flatMap((piece) => (isToken(piece) ? [] : [piece.name]));
 }
 
+/**
+ * The texts of a pattern that are what they are, and null wherever something stands that whoever makes the request may
+ * have chosen: a wildcard, or a variable. Undefined where the pattern is unusable, and so matches nothing.
+ */
+export function literalParts(pattern: string, syntax: Syntax): readonly (string | null)[] | undefined {
+  return piecesOf(pattern, syntax)?.map((piece) => (typeof piece === 'string' ? piece : null));
+}
+
 /** A pattern whose variables have their values, or why there is none: one has no value, or it cannot be used. */
 export type Filled = Tokens | 'missing' | 'unusable';
 

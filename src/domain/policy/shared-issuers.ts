@@ -1,0 +1,101 @@
+/** The end of a text that is known to its end; in front of it stands everything. */
+export const END = '\u0000';
+
+/** How a text has to begin, as far as a policy says it literally, to be of one organisation only. */
+export type Form = RegExp;
+
+/** What is known of an issuer of identity tokens. */
+export interface IssuerRow {
+  /** By its name in ARNs, in lower case. */
+  readonly issuer: RegExp;
+  /**
+   * `shared`: organisations that have nothing to do with each other get tokens of it. `bound`: its URL is that of one
+   * organisation. `cluster`: the same, but those that get tokens of it must not be taken for one another.
+   */
+  readonly tenancy: 'shared' | 'bound' | 'cluster';
+  /** What a subject of one organisation looks like; without it, the claim `sub` does not say the organisation. */
+  readonly subject?: Form;
+  /** Other claims that say the organisation, and what they look like then. */
+  readonly claims?: Readonly<Record<string, Form>>;
+  /** The claim that says for whom the token is, where that is the organisation and nothing else has to be asked. */
+  readonly client?: string;
+  /** How a good subject is written, for people. */
+  readonly example?: string;
+}
+
+/** A value that is known to its end. */
+export const WHOLE: Form = /^[^]+\u0000$/;
+const OWNER: Form = /^[^/]+\//;
+const SERVICE_ACCOUNT: Form = /^system:serviceaccount:[^:]+:/i;
+const ORGANIZATION: Form = /^organization:[^:]+:/i;
+const PROJECT_PATH: Form = /^project_path:[^/:]+\//i;
+
+/**
+ * GitHub lets every repository choose which claims its subject is made of. What an owner chooses freely, such as the name
+ * of an environment, or what he may use of others, such as a reusable workflow, says nothing about the owner.
+ */
+const GITHUB: Pick<IssuerRow, 'subject' | 'claims' | 'example'> = {
+  subject: /^(?:(?:repo|repository):[^/:]+\/|(?:repository_owner|enterprise):[^:]+[:\u0000]|(?:repository_owner_id|repository_id|enterprise_id):\d+[:\u0000])/i,
+  claims: { repository: OWNER, repository_owner: WHOLE, repository_owner_id: WHOLE, repository_id: WHOLE, enterprise: WHOLE, enterprise_id: WHOLE },
+  example: 'repo:OWNER/REPOSITORY:ref:refs/heads/main',
+};
+const KUBERNETES = { tenancy: 'cluster', subject: SERVICE_ACCOUNT, example: 'system:serviceaccount:NAMESPACE:NAME' } as const;
+const GUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
+/** The tenant of Microsoft that everybody with a private account is in. */
+const CONSUMERS = '9188040d-6c67-4c5b-b112-36a304b66dad';
+const ENTRA = { claims: { tid: WHOLE, oid: WHOLE }, subject: WHOLE, example: 'the whole subject' } as const;
+
+/** Issuers that are known; of several rows the first counts. */
+const rows: readonly IssuerRow[] = [
+  { issuer: /^token\.actions\.githubusercontent\.com$/, tenancy: 'shared', ...GITHUB },
+  { issuer: /^token\.actions\.githubusercontent\.com\/./, tenancy: 'bound', ...GITHUB },
+  { issuer: /^gitlab\.com$/, tenancy: 'shared', subject: PROJECT_PATH, claims: { namespace_id: WHOLE, namespace_path: /^[^/]+[/\u0000]/, project_id: WHOLE, project_path: OWNER }, example: 'project_path:GROUP/PROJECT:ref_type:branch:ref:main' },
+  {
+    issuer: /^app(?:\.eu)?\.terraform\.io$/,
+    tenancy: 'shared',
+    subject: ORGANIZATION,
+    claims: { terraform_organization_id: WHOLE, terraform_organization_name: WHOLE, terraform_project_id: WHOLE, terraform_workspace_id: WHOLE },
+    example: 'organization:ORGANIZATION:project:PROJECT:workspace:WORKSPACE:run_phase:apply',
+  },
+  { issuer: /^agent\.buildkite\.com$/, tenancy: 'shared', subject: ORGANIZATION, claims: { organization_id: WHOLE, organization_slug: WHOLE, pipeline_id: WHOLE }, example: 'organization:ORGANIZATION:pipeline:PIPELINE:*' },
+  { issuer: /^accounts\.google\.com$/, tenancy: 'shared', subject: WHOLE, claims: { hd: WHOLE, email: WHOLE }, example: 'the whole number of the account' },
+  { issuer: /^cognito-identity\.amazonaws\.com$/, tenancy: 'shared', client: 'aud' },
+  { issuer: /^(?:graph\.facebook\.com|www\.amazon\.com)$/, tenancy: 'shared', client: 'app_id' },
+  { issuer: /^oidc\.vercel\.com$/, tenancy: 'shared', subject: /^owner:[^:]+:/i, claims: { owner: WHOLE, owner_id: WHOLE, project_id: WHOLE }, example: 'owner:TEAM:project:PROJECT:environment:production' },
+  { issuer: /^api\.pulumi\.com\/oidc$/, tenancy: 'shared', subject: /^pulumi:[a-z]+:org:[^:]+:/i, example: 'pulumi:deploy:org:ORGANIZATION:project:PROJECT:*' },
+  { issuer: /^oidc\.codefresh\.io$/, tenancy: 'shared', subject: /^account:[^:]+:/i, claims: { account_id: WHOLE, account_name: WHOLE }, example: 'account:ACCOUNT:pipeline:*' },
+  { issuer: new RegExp(`^(?:login\\.microsoftonline\\.com|sts\\.windows\\.net)/(?:common|organizations|consumers|${CONSUMERS})(?:/|$)`), tenancy: 'shared', ...ENTRA },
+  { issuer: new RegExp(`^(?:login\\.microsoftonline\\.com|sts\\.windows\\.net|vstoken\\.dev\\.azure\\.com)/${GUID}(?:/|$)`), tenancy: 'bound', ...ENTRA },
+  { issuer: /^oidc\.circleci\.com\/org\/./, tenancy: 'bound', example: 'org/ORGANIZATION/project/PROJECT/*' },
+  { issuer: /^api\.bitbucket\.org\/2\.0\/workspaces\/[^/]+\//, tenancy: 'bound', example: '{REPOSITORY}:*' },
+  { issuer: /^(?:oidc\.vercel\.com|oidc\.fly\.io|securetoken\.google\.com)\/./, tenancy: 'bound' },
+  { issuer: /^cognito-idp\.[a-z0-9-]+\.amazonaws\.com\/./, tenancy: 'bound' },
+  { issuer: /^[a-z0-9-]+(?:\.[a-z]{2})?\.(?:okta\.com|auth0\.com)(?:\/|$)/, tenancy: 'bound' },
+  { issuer: /^oidc\.eks\.[a-z0-9-]+\.amazonaws\.com\/id\/./, ...KUBERNETES },
+  { issuer: /^container\.googleapis\.com\/v1\/projects\/./, ...KUBERNETES },
+  { issuer: /^[a-z0-9-]+\.oic\.prod-aks\.azure\.com\/./, ...KUBERNETES },
+];
+
+/** What is known of an issuer, by its name in ARNs; undefined for one that nobody here has heard of. */
+export function knownIssuer(name: string): IssuerRow | undefined {
+  const lowered = name.toLowerCase();
+  return rows.find(({ issuer }) => issuer.test(lowered));
+}
+
+/** Forms of subjects that are known wherever they come from: servers that people run themselves write them too. */
+const families: readonly (readonly [prefix: string, form: Form])[] = [
+  ['repo:', /^repo:[^/:]+\//i],
+  ['project_path:', PROJECT_PATH],
+  ['organization:', ORGANIZATION],
+  ['system:serviceaccount:', SERVICE_ACCOUNT],
+];
+
+/**
+ * Whether a value of a claim of which nothing is known says whom it is about: it does not begin with a wildcard, and where
+ * it is written as the subjects of a known kind of server, it says the organisation as those do.
+ */
+export function saysWhom(text: string): boolean {
+  const lowered = text.toLowerCase();
+  if (!/[\p{L}\p{N}]/u.test(text)) return false;
+  return families.every(([prefix, form]) => !(lowered.startsWith(prefix) || prefix.startsWith(lowered)) || form.test(text));
+}
