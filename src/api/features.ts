@@ -14,6 +14,7 @@ import { LoginProfileOperations, PasswordPolicyOperations } from '../identities/
 import { UserOperations } from '../identities/users.operations.js';
 import type { Implementation } from '../kernel/handler.js';
 import { MfaOperations } from '../mfa/mfa.operations.js';
+import { RecoveryCodeOperations } from '../mfa/recovery-codes.operations.js';
 import { AttachmentOperations } from '../policies/attachments.operations.js';
 import { DecisionOperations } from '../policies/decisions.operations.js';
 import { ManagedPolicyOperations } from '../policies/managed.operations.js';
@@ -45,6 +46,7 @@ export const features: readonly Type<Feature>[] = [
   LoginProfileOperations,
   PasswordPolicyOperations,
   MfaOperations,
+  RecoveryCodeOperations,
   GroupOperations,
   RoleOperations,
   ServiceLinkedRoleOperations,

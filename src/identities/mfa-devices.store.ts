@@ -73,6 +73,15 @@ export class MfaDevicesStore {
     return row;
   }
 
+  /** All devices of one user or root user, held against other changes until the transaction ends. */
+  async lockAllOf(tx: Tx, holder: KeyOwner): Promise<readonly MfaDeviceRow[]> {
+    const query = tx.createQueryBuilder(MfaDeviceRow, 'd').where('d.accountId = :account', { account: holder.accountId });
+    if (holder.userId === null) query.andWhere('d.ofRoot');
+    else query.andWhere('d.userId = :userId', { userId: holder.userId });
+    // In one order, so that two do not wait for each other.
+    return query.orderBy('d.deviceId').setLock('for_no_key_update').getMany();
+  }
+
   /** Devices of an account, the oldest first. */
   async page(tx: ReadTx, of: { account: string; assignment: Assignment }, request: PageRequest): Promise<Page<MfaDeviceRow>> {
     const query = tx.createQueryBuilder(MfaDeviceRow, 'd').where('d.accountId = :account', { account: of.account });

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 
 import type { KeyOwner } from '../identities/identities.store.js';
 import type { MfaDeviceRow } from '../identities/mfa-devices.entities.js';
-import { isHeldBy, MfaDevicesStore } from '../identities/mfa-devices.store.js';
+import { isHeldBy, MfaDevicesStore, serialNumber } from '../identities/mfa-devices.store.js';
 import { Database, type Tx } from '../kernel/database.js';
 import { Keyring } from '../kernel/keyring.js';
 import { mustWait } from './backoff.js';
@@ -31,7 +31,7 @@ export interface Attempt extends Pick<Presented, 'holder' | 'address' | 'now' | 
 }
 
 /** What came of an attempt; why it failed is for the log of the operator, and for nobody who may be guessing. */
-export type Outcome = { readonly accepted: true; readonly counter: number } | { readonly accepted: false; readonly why: 'unknown' | 'wrong' | 'spent' | 'waiting' };
+export type Outcome = { readonly accepted: true; readonly counter: number; readonly serial: string } | { readonly accepted: false; readonly why: 'unknown' | 'wrong' | 'spent' | 'waiting' };
 
 /**
  * Checks codes of MFA devices. Whoever is right spends the code in the same transaction, before anything is issued
@@ -56,6 +56,29 @@ export class MfaCodes {
     });
   }
 
+  /**
+   * Checks a code of any device of somebody's, and spends it. A wrong one is a guess at each of them: it counts once for him, and
+   * for every device that is not waiting.
+   */
+  async spendAny(presented: Omit<Presented, 'serial'>): Promise<Outcome> {
+    const { holder, code, address, now } = presented;
+    return this.database.write(async (tx) => {
+      const rows = await this.devices.lockAllOf(tx, holder);
+      if (rows.length === 0) return { accepted: false, why: 'unknown' };
+      const matched = rows.map((row) => matchedCounter(this.keyring.openMfaSeed(row.deviceId, row.sealed), code, acceptedCounters(now, row.drift)));
+      const place = matched.findIndex((counter) => counter !== undefined);
+      const found = rows[place];
+      if (found !== undefined) return this.attempt(tx, found, { ...presented, match: () => matched[place] });
+      const guessed = new Set<string>();
+      for (const row of rows) {
+        const subjects = subjectsOf({ deviceId: row.deviceId, holder, address });
+        if (!mustWait(await this.throttle.counted(tx, subjects, now), now)) for (const subject of subjects.values()) guessed.add(subject);
+      }
+      await this.throttle.failed(tx, [...guessed], { now, counts: true });
+      return { accepted: false, why: guessed.size === 0 ? 'waiting' : 'wrong' };
+    });
+  }
+
   /** Whether a device is enabled for somebody. */
   async isHeld({ holder, serial }: Pick<Presented, 'holder' | 'serial'>): Promise<boolean> {
     const row = await this.devices.find(holder.accountId, serial);
@@ -74,9 +97,9 @@ export class MfaCodes {
     const isRepeated = matched === row.lastCounter && claim !== undefined && row.lastClaim?.equals(claim) === true;
     if (matched !== undefined && (isUnspent || (isRepeated && !isWaiting))) {
       await this.throttle.forget(tx, [subjects.get('device') ?? '']);
-      return { accepted: true, counter: matched };
+      return { accepted: true, counter: matched, serial: serialNumber(row) };
     }
-    await this.throttle.failed(tx, subjects, { now, counts: !isWaiting });
+    await this.throttle.failed(tx, [...subjects.values()], { now, counts: !isWaiting });
     return { accepted: false, why: isWaiting ? 'waiting' : matched === undefined ? 'wrong' : 'spent' };
   }
 }
