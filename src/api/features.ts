@@ -24,6 +24,7 @@ import { InstanceProfileOperations } from '../roles/profiles.operations.js';
 import { RoleOperations } from '../roles/roles.operations.js';
 import { ServiceLinkedRoleOperations } from '../roles/service-linked.operations.js';
 import { SessionOperations } from '../sessions/sessions.operations.js';
+import { SignInOperations } from '../sessions/sign-in.operations.js';
 import { StsOperations } from '../sessions/sts.operations.js';
 import { WebIdentityOperations } from '../sessions/web-identity.operations.js';
 
@@ -40,6 +41,7 @@ export const features: readonly Type<Feature>[] = [
   StsOperations,
   WebIdentityOperations,
   SessionOperations,
+  SignInOperations,
   UserOperations,
   AccessKeyOperations,
   AbsentCredentialOperations,

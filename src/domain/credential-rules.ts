@@ -13,6 +13,8 @@ export interface Called {
 interface Rule {
   /** Whether IAM and Stint's own operations may be called. */
   readonly administration: boolean;
+  /** Of IAM's operations those that may be called all the same. */
+  readonly iam?: ReadonlySet<string>;
   /** The STS operations that may be called; absent: all. */
   readonly sts?: ReadonlySet<string>;
   /** STS operations that may not. */
@@ -20,6 +22,8 @@ interface Rule {
 }
 
 const LONG_TERM_ONLY: ReadonlySet<string> = new Set(['GetSessionToken', 'GetFederationToken']);
+/** It asks for the old password itself, and whoever signed in without MFA must be able to replace his. */
+const WITHOUT_MFA: ReadonlySet<string> = new Set(['ChangePassword']);
 const OF_SESSION_TOKENS: ReadonlySet<string> = new Set(['AssumeRole', 'GetCallerIdentity', 'GetScopedCredentials', 'GetWebIdentityToken', 'GetDelegatedAccessToken']);
 
 /** What may be called with what (AWS STS API Reference; IAM User Guide: comparing AWS STS API operations). */
@@ -28,7 +32,7 @@ const rules: Readonly<Record<CredentialType, Rule>> = {
   'role-session': { administration: true, notSts: LONG_TERM_ONLY },
   // What it may do is said by its task policy.
   'root-task': { administration: true, notSts: LONG_TERM_ONLY },
-  'session-token': { administration: false, sts: OF_SESSION_TOKENS },
+  'session-token': { administration: false, iam: WITHOUT_MFA, sts: OF_SESSION_TOKENS },
   'session-token-with-mfa': { administration: true, sts: OF_SESSION_TOKENS },
   federated: { administration: false, sts: new Set(['GetCallerIdentity']) },
 };
@@ -57,7 +61,7 @@ function typeOf({ session }: Holder): CredentialType {
 export function requireCredential(caller: Holder, { name, service }: Called): void {
   const rule = rules[typeOf(caller)];
   if (service !== 'sts') {
-    if (!rule.administration) throw new ApiError('InvalidClientTokenId', 'The security token included in the request is invalid');
+    if (!rule.administration && !(service === 'iam' && rule.iam?.has(name) === true)) throw new ApiError('InvalidClientTokenId', 'The security token included in the request is invalid');
     return;
   }
   if (rule.notSts?.has(name) === true || rule.sts?.has(name) === false) throw new ApiError('AccessDenied', `Cannot call ${name} with session credentials`);
