@@ -10,6 +10,7 @@ import { passwordScenarios } from './password-scenarios.js';
 import { sessionScenarios } from './session-scenarios.js';
 import { managedScenarios } from './managed-scenarios.js';
 import { samlScenarios } from './saml-scenarios.js';
+import { signInScenarios } from './sign-in-scenarios.js';
 import { webIdentityScenarios } from './web-identity-scenarios.js';
 import { allows, trusts, type World } from './world.js';
 
@@ -201,4 +202,4 @@ const explained: Scenario[] = [
 ];
 
 /** What every face must agree on. */
-export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...groupScenarios, ...federationScenarios, ...profileScenarios, ...accountScenarios, ...passwordScenarios, ...mfaScenarios, ...webIdentityScenarios, ...samlScenarios, ...sessionScenarios, ...stint, ...explained];
+export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...groupScenarios, ...federationScenarios, ...profileScenarios, ...accountScenarios, ...passwordScenarios, ...mfaScenarios, ...signInScenarios, ...webIdentityScenarios, ...samlScenarios, ...sessionScenarios, ...stint, ...explained];
