@@ -57,8 +57,8 @@ export class MfaCodes {
   }
 
   /**
-   * Checks a code of any device of somebody's, and spends it. A wrong one is a guess at each of them: it counts once for him, and
-   * for every device that is not waiting.
+   * Checks a code of any device of somebody's, and spends it. A wrong one is a guess at each of them that is not
+   * waiting, and counts as so many: he has no more guesses because he names no device.
    */
   async spendAny(presented: Omit<Presented, 'serial'>): Promise<Outcome> {
     const { holder, code, address, now } = presented;
@@ -69,13 +69,14 @@ export class MfaCodes {
       const place = matched.findIndex((counter) => counter !== undefined);
       const found = rows[place];
       if (found !== undefined) return this.attempt(tx, found, { ...presented, match: () => matched[place] });
-      const guessed = new Set<string>();
+      let guesses = 0;
       for (const row of rows) {
         const subjects = subjectsOf({ deviceId: row.deviceId, holder, address });
-        if (!mustWait(await this.throttle.counted(tx, subjects, now), now)) for (const subject of subjects.values()) guessed.add(subject);
+        const isWaiting = mustWait(await this.throttle.counted(tx, subjects, now), now);
+        await this.throttle.failed(tx, [...subjects.values()], { now, counts: !isWaiting });
+        if (!isWaiting) guesses += 1;
       }
-      await this.throttle.failed(tx, [...guessed], { now, counts: true });
-      return { accepted: false, why: guessed.size === 0 ? 'waiting' : 'wrong' };
+      return { accepted: false, why: guesses === 0 ? 'waiting' : 'wrong' };
     });
   }
 

@@ -201,7 +201,7 @@ describe('whoever knows his password', () => {
     const second = await Authenticator.enabled(a, home.root, user.name, `${user.name}-second`);
     for (let guess = 0; guess < 5; guess += 1) await signIn({ ...given, tokenCode: device.wrong(guess) });
     for (const one of [device, second]) expect(shown(await signIn({ ...given, serialNumber: one.serial, tokenCode: one.code(1) }))).toEqual(REFUSED);
-    expect(await a.sql(`SELECT failures FROM mfa_throttle WHERE subject = $1`, [`holder:${user.id}`])).toEqual([{ failures: 5 }]);
+    expect(await a.sql(`SELECT failures FROM mfa_throttle WHERE subject = $1`, [`holder:${user.id}`])).toEqual([{ failures: 10 }]);
   });
 
   it('starts one session with one code, however many ask at once on both nodes, here and at GetSessionToken', async () => {
