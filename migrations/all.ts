@@ -13,6 +13,7 @@ import { InstanceProfiles1767225600012 } from './1767225600012-instance-profiles
 import { LoginProfiles1767225600013 } from './1767225600013-login-profiles.js';
 import { AccountAdministration1767225600014 } from './1767225600014-account-administration.js';
 import { Mfa1767225600015 } from './1767225600015-mfa.js';
+import { SignIn1767225600016 } from './1767225600016-sign-in.js';
 import { SamlReplay1767225600017 } from './1767225600017-saml-replay.js';
 import { AccountSettings1767225600018 } from './1767225600018-account-settings.js';
 
@@ -33,6 +34,7 @@ export const migrations = [
   LoginProfiles1767225600013,
   AccountAdministration1767225600014,
   Mfa1767225600015,
+  SignIn1767225600016,
   SamlReplay1767225600017,
   AccountSettings1767225600018,
 ] as const;

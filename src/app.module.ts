@@ -13,6 +13,7 @@ import type { Entities } from './kernel/database.js';
 import type { Kernel } from './kernel/kernel.js';
 import { KernelModule } from './kernel/kernel.module.js';
 import { TrustSettingRow } from './identities/trust-settings.entities.js';
+import { RecoveryCodesRow } from './mfa/recovery-codes.entities.js';
 import { MfaThrottleRow } from './mfa/throttle.entities.js';
 import { DecisionRow } from './policies/decisions.entities.js';
 import { ManagedPolicyRow, PolicyAttachmentRow, PolicyVersionRow } from './policies/managed.entities.js';
@@ -23,7 +24,7 @@ import { IssuerKeyRow, IssuerRow } from './sessions/issuers.entities.js';
 import { IssuedAnswerRow, RevocationRow, SamlAssertionRow, SessionRow } from './sessions/sessions.entities.js';
 
 /** Every table of the application. */
-export const entities: Entities = [AuditEventRow, AccountRow, UserRow, AccessKeyRow, GroupRow, GroupMemberRow, LoginProfileRow, PasswordPolicyRow, OidcProviderRow, SamlProviderRow, SamlPrivateKeyRow, MfaDeviceRow, MfaThrottleRow, RoleRow, InstanceProfileRow, InlinePolicyRow, ManagedPolicyRow, PolicyVersionRow, PolicyAttachmentRow, DecisionRow, AccountSettingRow, TrustSettingRow, CredentialReportRow, CredentialReportPartRow, SessionRow, RevocationRow, IssuedAnswerRow, SamlAssertionRow, IssuerRow, IssuerKeyRow];
+export const entities: Entities = [AuditEventRow, AccountRow, UserRow, AccessKeyRow, GroupRow, GroupMemberRow, LoginProfileRow, PasswordPolicyRow, OidcProviderRow, SamlProviderRow, SamlPrivateKeyRow, MfaDeviceRow, MfaThrottleRow, RecoveryCodesRow, RoleRow, InstanceProfileRow, InlinePolicyRow, ManagedPolicyRow, PolicyVersionRow, PolicyAttachmentRow, DecisionRow, AccountSettingRow, TrustSettingRow, CredentialReportRow, CredentialReportPartRow, SessionRow, RevocationRow, IssuedAnswerRow, SamlAssertionRow, IssuerRow, IssuerKeyRow];
 
 /** The whole application above its kernel. */
 @Module({})

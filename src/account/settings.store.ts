@@ -15,6 +15,11 @@ export class AccountSettingsStore {
     return (await tx.findOneBy(AccountSettingRow, { accountId })) ?? { accountId, alias: null, tokenVersion: DEFAULT_TOKEN_VERSION };
   }
 
+  /** The account that has an alias. */
+  async accountByAlias(tx: ReadTx, alias: string): Promise<string | undefined> {
+    return (await tx.findOneBy(AccountSettingRow, { alias }))?.accountId;
+  }
+
   /** Gives an account an alias instead of the one it may have. Throws EntityAlreadyExists where an account has it, even this one. */
   async setAlias(tx: Tx, accountId: string, alias: string): Promise<void> {
     const taken = (): ApiError => new ApiError('EntityAlreadyExists', `The account alias ${alias} already exists.`);

@@ -277,7 +277,7 @@ const IDEMPOTENCY_KEY = /^[\u0021-\u007E]{1,255}$/;
 
 function requireIdempotencyKey({ operation, idempotencyKey }: Asked): void {
   if (idempotencyKey === undefined) return;
-  if (operation.contract.effect !== 'issue') throw new ApiError('ValidationError', 'An Idempotency-Key can be given only for operations that issue credentials.');
+  if (operation.contract.effect !== 'issue' || operation.contract.isSignIn === true) throw new ApiError('ValidationError', 'An Idempotency-Key can be given only for operations that issue credentials.');
   if (!IDEMPOTENCY_KEY.test(idempotencyKey)) throw new ApiError('ValidationError', 'The Idempotency-Key must have 1 to 255 printable ASCII characters without blanks.');
 }
 

@@ -15,6 +15,7 @@ import { LoginProfileOperations, PasswordPolicyOperations } from '../identities/
 import { UserOperations } from '../identities/users.operations.js';
 import type { Implementation } from '../kernel/handler.js';
 import { MfaOperations } from '../mfa/mfa.operations.js';
+import { RecoveryCodeOperations } from '../mfa/recovery-codes.operations.js';
 import { AttachmentOperations } from '../policies/attachments.operations.js';
 import { DecisionOperations } from '../policies/decisions.operations.js';
 import { ManagedPolicyOperations } from '../policies/managed.operations.js';
@@ -25,6 +26,7 @@ import { RoleOperations } from '../roles/roles.operations.js';
 import { ServiceLinkedRoleOperations } from '../roles/service-linked.operations.js';
 import { TrustLinterOperations } from '../roles/trust-linter.operations.js';
 import { SessionOperations } from '../sessions/sessions.operations.js';
+import { SignInOperations } from '../sessions/sign-in.operations.js';
 import { StsOperations } from '../sessions/sts.operations.js';
 import { WebIdentityOperations } from '../sessions/web-identity.operations.js';
 
@@ -41,12 +43,14 @@ export const features: readonly Type<Feature>[] = [
   StsOperations,
   WebIdentityOperations,
   SessionOperations,
+  SignInOperations,
   UserOperations,
   AccessKeyOperations,
   AbsentCredentialOperations,
   LoginProfileOperations,
   PasswordPolicyOperations,
   MfaOperations,
+  RecoveryCodeOperations,
   GroupOperations,
   RoleOperations,
   ServiceLinkedRoleOperations,

@@ -8,7 +8,7 @@ import { Random } from '../kernel/effects.js';
 import { append, Ledger, type Append, type AppendTable } from '../kernel/ledger.js';
 import { pageOf, type Page, type PageRequest } from '../kernel/page.js';
 import { AuditEventRow } from './audit.entities.js';
-import { auditRecord, eventSource, type EventFacts } from './record.js';
+import { auditRecord, eventName, eventSource, type EventFacts } from './record.js';
 
 type NewEvent = Omit<AuditEventRow, 'txid'>;
 
@@ -98,7 +98,7 @@ export class AuditLog {
       accountId: recipient,
       occurredAt: facts.now,
       eventSource: eventSource(facts.contract),
-      eventName: facts.name,
+      eventName: eventName(facts),
       // Another account learns who called, as CloudTrail tells it: the account and the unique id.
       principalArn: foreign ? rootArn(facts.caller.account) : callerArn(facts.caller),
       principalId: callerUserId(facts.caller),

@@ -26,6 +26,8 @@ export interface EventFacts {
   readonly ignored: readonly string[];
 }
 
+/** What CloudTrail calls the sign-in of a person (user guide: AWS Management Console sign-in events). */
+const CONSOLE_LOGIN = 'ConsoleLogin';
 const SOURCES = { sts: 'sts.amazonaws.com', iam: 'iam.amazonaws.com', stint: 'stint.internal' } as const;
 /** CloudTrail's bound for messages and user agents, in characters. */
 const TEXT_MAX = 1_024;
@@ -37,8 +39,13 @@ const IGNORED_NAME_MAX = 128;
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** The `eventSource` of a contract. */
-export function eventSource(contract: Pick<Contract, 'aws'>): string {
-  return SOURCES[contract.aws ?? 'stint'];
+export function eventSource(contract: Pick<Contract, 'aws' | 'isSignIn'>): string {
+  return contract.isSignIn === true ? 'signin.amazonaws.com' : SOURCES[contract.aws ?? 'stint'];
+}
+
+/** The `eventName` of an operation. */
+export function eventName({ name, contract }: Pick<EventFacts, 'name' | 'contract'>): string {
+  return contract.isSignIn === true ? CONSOLE_LOGIN : name;
 }
 
 /**
@@ -52,7 +59,7 @@ export function auditRecord(facts: EventFacts, delivery: { eventId: string; reci
     userIdentity: caller.account === delivery.recipient ? identity(caller) : foreignIdentity(caller),
     eventTime: isoSeconds(facts.now),
     eventSource: eventSource(contract),
-    eventName: facts.name,
+    eventName: eventName(facts),
     awsRegion: contract.aws === 'iam' ? 'us-east-1' : facts.source.region,
     sourceIPAddress: facts.source.ip,
     userAgent: facts.source.userAgent?.slice(0, TEXT_MAX),
@@ -65,7 +72,7 @@ export function auditRecord(facts: EventFacts, delivery: { eventId: string; reci
     eventID: delivery.eventId,
     readOnly: contract.auditReadOnly ?? contract.effect === 'read',
     resources: refusal === undefined ? facts.notes.resources : undefined,
-    eventType: 'AwsApiCall',
+    eventType: contract.isSignIn === true ? 'AwsConsoleSignIn' : 'AwsApiCall',
     managementEvent: true,
     recipientAccountId: delivery.recipient,
     sharedEventID: delivery.sharedEventId,
@@ -80,20 +87,21 @@ function auditCode(contract: Contract, refusal: ApiError): string {
 // CloudTrail leaves the parameters out where a call was not allowed or not understood.
 function requestParameters(facts: EventFacts): Json {
   const code = facts.refusal?.code;
-  if (facts.input === undefined || code === 'AccessDenied' || code === 'ValidationError') return null;
+  if (facts.contract.isSignIn === true || facts.input === undefined || code === 'AccessDenied' || code === 'ValidationError') return null;
   const recorded = { ...members(facts.contract.input, facts.input, facts.contract), ...(facts.notes.parameters as Record<string, Json> | undefined) };
   if (JSON.stringify(recorded).length > PARAMETERS_MAX) return { omitted: `larger than ${String(PARAMETERS_MAX)} characters` };
   return Object.keys(recorded).length === 0 ? null : recorded;
 }
 
 function responseElements(facts: EventFacts): Json {
+  if (facts.contract.isSignIn === true && facts.refusal !== undefined) return { [CONSOLE_LOGIN]: 'Failure' };
   if (facts.refusal !== undefined || facts.output === undefined || facts.contract.effect === 'read') return null;
-  const recorded = members(facts.contract.output, facts.output, facts.contract);
+  const recorded = { ...members(facts.contract.output, facts.output, facts.contract), ...(facts.contract.isSignIn === true && { [CONSOLE_LOGIN]: 'Success' }) };
   return Object.keys(recorded).length === 0 ? null : recorded;
 }
 
 function additional(facts: EventFacts): Json | undefined {
-  const data: Record<string, Json> = { ...(facts.notes.additional as Record<string, Json> | undefined) };
+  const data: Record<string, Json> = { ...(facts.contract.isSignIn === true && { MFAUsed: 'No' }), ...(facts.notes.additional as Record<string, Json> | undefined) };
   if (facts.ignored.length > 0) data['ignoredParameters'] = facts.ignored.slice(0, IGNORED_MAX).map((name) => name.slice(0, IGNORED_NAME_MAX));
   return Object.keys(data).length === 0 ? undefined : data;
 }
@@ -153,7 +161,8 @@ function identity(caller: Caller): Json {
     case 'root':
       return { type: 'Root', ...base, sessionContext: sessionContext(caller.session, {}) };
     case 'user':
-      return { type: 'IAMUser', ...base, userName: caller.userName, sessionContext: sessionContext(caller.session, {}) };
+      // Who signs in has no access key yet.
+      return { type: 'IAMUser', ...base, accessKeyId: caller.accessKeyId === '' ? undefined : caller.accessKeyId, userName: caller.userName, sessionContext: sessionContext(caller.session, {}) };
     case 'assumed-role': {
       const issuer = { type: 'Role', principalId: caller.roleId, arn: principalArn(caller), accountId: caller.account, userName: caller.roleName };
       return { type: 'AssumedRole', ...base, sessionContext: sessionContext(caller.session, issuer) };

@@ -71,6 +71,11 @@ export interface Contract<
   readonly effect: E;
   /** CloudTrail's `readOnly`, where it differs from what the effect says (AssumeRole is read-only there). */
   readonly auditReadOnly?: boolean;
+  /**
+   * A person signs in: recorded as CloudTrail's ConsoleLogin, and never repeated under an Idempotency-Key, for which what was
+   * asked would be kept, and with it something that a password can be guessed by.
+   */
+  readonly isSignIn?: true;
   readonly access: Access<z.output<I>>;
   /** Served by the AWS Query face of this service. */
   readonly aws?: 'sts' | 'iam';

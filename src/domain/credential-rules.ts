@@ -2,7 +2,7 @@ import { ApiError } from './errors.js';
 import type { Holder } from './principal.js';
 
 /** What a credential is, as far as it matters for what may be called with it. */
-type CredentialType = 'long-term' | 'role-session' | 'root-task' | 'session-token' | 'session-token-with-mfa' | 'federated';
+type CredentialType = 'long-term' | 'role-session' | 'root-task' | 'session-token' | 'sign-in' | 'session-token-with-mfa' | 'federated';
 
 /** An operation that is called: its name, and the service it belongs to. */
 export interface Called {
@@ -13,6 +13,8 @@ export interface Called {
 interface Rule {
   /** Whether IAM and Stint's own operations may be called. */
   readonly administration: boolean;
+  /** Of IAM's operations those that may be called all the same. */
+  readonly iam?: ReadonlySet<string>;
   /** The STS operations that may be called; absent: all. */
   readonly sts?: ReadonlySet<string>;
   /** STS operations that may not. */
@@ -20,6 +22,8 @@ interface Rule {
 }
 
 const LONG_TERM_ONLY: ReadonlySet<string> = new Set(['GetSessionToken', 'GetFederationToken']);
+/** It asks for the old password itself, and whoever signed in without MFA must be able to replace his. */
+const WITHOUT_MFA: ReadonlySet<string> = new Set(['ChangePassword']);
 const OF_SESSION_TOKENS: ReadonlySet<string> = new Set(['AssumeRole', 'GetCallerIdentity', 'GetScopedCredentials', 'GetWebIdentityToken', 'GetDelegatedAccessToken']);
 
 /** What may be called with what (AWS STS API Reference; IAM User Guide: comparing AWS STS API operations). */
@@ -29,6 +33,7 @@ const rules: Readonly<Record<CredentialType, Rule>> = {
   // What it may do is said by its task policy.
   'root-task': { administration: true, notSts: LONG_TERM_ONLY },
   'session-token': { administration: false, sts: OF_SESSION_TOKENS },
+  'sign-in': { administration: false, iam: WITHOUT_MFA, sts: OF_SESSION_TOKENS },
   'session-token-with-mfa': { administration: true, sts: OF_SESSION_TOKENS },
   federated: { administration: false, sts: new Set(['GetCallerIdentity']) },
 };
@@ -45,6 +50,8 @@ function typeOf({ session }: Holder): CredentialType {
       return 'root-task';
     case 'GetSessionToken':
       return session.mfaAt === undefined ? 'session-token' : 'session-token-with-mfa';
+    case 'SignIn':
+      return session.mfaAt === undefined ? 'sign-in' : 'session-token-with-mfa';
     case 'GetFederationToken':
       return 'federated';
   }
@@ -57,7 +64,7 @@ function typeOf({ session }: Holder): CredentialType {
 export function requireCredential(caller: Holder, { name, service }: Called): void {
   const rule = rules[typeOf(caller)];
   if (service !== 'sts') {
-    if (!rule.administration) throw new ApiError('InvalidClientTokenId', 'The security token included in the request is invalid');
+    if (!rule.administration && !(service === 'iam' && rule.iam?.has(name) === true)) throw new ApiError('InvalidClientTokenId', 'The security token included in the request is invalid');
     return;
   }
   if (rule.notSts?.has(name) === true || rule.sts?.has(name) === false) throw new ApiError('AccessDenied', `Cannot call ${name} with session credentials`);

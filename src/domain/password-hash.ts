@@ -28,6 +28,9 @@ export async function hashPassword(password: Secret, salt: Uint8Array, cost: Has
   return Secret.of(`$scrypt$ln=${cost.logN},r=${cost.r},p=${cost.p}$${unpadded(salt)}$${unpadded(derived)}`);
 }
 
+/** A hash that is no password's, to be compared with where there is none: it costs what others cost. */
+export const DECOY = Secret.of(`$scrypt$ln=${HASH_COST.logN},r=${HASH_COST.r},p=${HASH_COST.p}$${unpadded(Buffer.alloc(SALT_BYTES))}$${unpadded(Buffer.alloc(KEY_BYTES))}`);
+
 /** Whether a password is the one that was hashed. Throws where the text is no hash of ours. */
 export async function isPassword(password: Secret, hashed: Secret): Promise<boolean> {
   const [, logN, r, p, salt = '', key = ''] = FORM.exec(hashed.reveal()) ?? [];

@@ -14,7 +14,7 @@ export interface Federation {
 }
 
 /** The operation that made a session; what its credentials may call depends on it (sts-api §2). */
-export type SessionOrigin = 'AssumeRole' | 'GetSessionToken' | 'GetFederationToken' | 'AssumeRoot' | 'AssumeRoleWithWebIdentity' | 'AssumeRoleWithSAML';
+export type SessionOrigin = 'AssumeRole' | 'GetSessionToken' | 'GetFederationToken' | 'AssumeRoot' | 'AssumeRoleWithWebIdentity' | 'AssumeRoleWithSAML' | 'SignIn';
 
 /** Policies that were passed when a session was made: together they are its session policy. */
 export interface PassedPolicies {

@@ -46,7 +46,7 @@ export interface FederatedUserClaims extends BaseClaims {
  */
 export type SessionClaims = AssumedRoleClaims | UserClaims | RootClaims | FederatedUserClaims;
 
-const ORIGINS: readonly SessionOrigin[] = ['AssumeRole', 'GetSessionToken', 'GetFederationToken', 'AssumeRoot', 'AssumeRoleWithWebIdentity', 'AssumeRoleWithSAML'];
+const ORIGINS: readonly SessionOrigin[] = ['AssumeRole', 'GetSessionToken', 'GetFederationToken', 'AssumeRoot', 'AssumeRoleWithWebIdentity', 'AssumeRoleWithSAML', 'SignIn'];
 
 /** The text of claims. Member names are short because every token carries them. */
 export function encodeClaims(claims: SessionClaims): string {

@@ -73,6 +73,17 @@ export class MfaDevicesStore {
     return row;
   }
 
+  /** All devices of one user or root user, held against other changes until the transaction ends. */
+  async lockAllOf(tx: Tx, holder: KeyOwner): Promise<readonly MfaDeviceRow[]> {
+    const where = holder.userId === null ? { accountId: holder.accountId, ofRoot: true } : { accountId: holder.accountId, userId: holder.userId };
+    // In one order, so that two do not wait for each other; read after they are held, so that what they say is not old.
+    await tx.query(
+      `SELECT 1 FROM mfa_device WHERE account_id = $1 AND CASE WHEN $2::text IS NULL THEN of_root ELSE user_id = $2 END ORDER BY device_id FOR NO KEY UPDATE`,
+      [holder.accountId, holder.userId],
+    );
+    return tx.find(MfaDeviceRow, { where, order: { deviceId: 'ASC' } });
+  }
+
   /** Devices of an account, the oldest first. */
   async page(tx: ReadTx, of: { account: string; assignment: Assignment }, request: PageRequest): Promise<Page<MfaDeviceRow>> {
     const query = tx.createQueryBuilder(MfaDeviceRow, 'd').where('d.accountId = :account', { account: of.account });

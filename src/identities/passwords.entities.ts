@@ -31,6 +31,10 @@ export class LoginProfileRow {
   @Column('timestamptz', { name: 'changed_at' })
   changedAt!: Date;
 
+  /** When somebody last signed in with it. */
+  @Column('timestamptz', { name: 'last_used_at', nullable: true })
+  lastUsedAt!: Date | null;
+
   /** Attempts since the last right one; one that is under way counts as wrong. */
   @Column('integer', { name: 'wrong_guesses' })
   wrongGuesses!: number;

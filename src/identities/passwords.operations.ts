@@ -179,7 +179,7 @@ function requireNotOfRoot({ UserName }: Named, { caller }: Pick<ReadCtx, 'caller
 }
 
 function newProfile({ userId, accountId }: UserRow, stored: StoredPassword, { resetRequired, now }: { resetRequired: boolean; now: Date }): LoginProfileRow {
-  return { userId, accountId, ...stored, resetRequired, createdAt: now, changedAt: now, wrongGuesses: 0, nextGuessAt: null };
+  return { userId, accountId, ...stored, resetRequired, createdAt: now, changedAt: now, lastUsedAt: null, wrongGuesses: 0, nextGuessAt: null };
 }
 
 function shown({ userName }: UserRow, row: LoginProfileRow): { UserName: string; CreateDate: Date; PasswordResetRequired: boolean } {

@@ -4,6 +4,7 @@ import { In } from 'typeorm';
 import { ApiError } from '../domain/errors.js';
 import { passwordExpiry, waitAfter, type PasswordPolicy } from '../domain/password-rules.js';
 import { Database, onConstraint, type ReadTx, type Tx } from '../kernel/database.js';
+import { Stamps } from '../kernel/stamps.js';
 import type { UserRow } from './identities.entities.js';
 import { LoginProfileRow, PasswordPolicyRow } from './passwords.entities.js';
 
@@ -11,7 +12,7 @@ import { LoginProfileRow, PasswordPolicyRow } from './passwords.entities.js';
 export interface PasswordFacts {
   readonly createdAt: Date;
   readonly changedAt: Date;
-  /** Absent: Stint has no sign-in that uses it. */
+  /** When somebody last signed in with it; absent where nobody did. */
   readonly lastUsedAt?: Date;
   /** Whether the user must set another one when he signs in. */
   readonly resetRequired: boolean;
@@ -45,7 +46,12 @@ export function profileExists(name: string): ApiError {
 /** Login profiles and password policies. They are looked up when they are needed and remembered nowhere. */
 @Injectable()
 export class PasswordsStore {
-  constructor(private readonly database: Database) {}
+  /** When passwords were used to sign in, by unique ids of users; written behind. */
+  readonly uses: Stamps<Date>;
+
+  constructor(private readonly database: Database) {
+    this.uses = new Stamps(database, saveUses);
+  }
 
   /** The login profile of a user. */
   async findProfile(tx: ReadTx, userId: string): Promise<LoginProfileRow | undefined> {
@@ -112,8 +118,17 @@ export class PasswordsStore {
   /** What may be known of the passwords of some users of an account, by their unique ids; users without one are not in it. */
   async passwordsOf(tx: ReadTx, accountId: string, userIds: readonly string[]): Promise<ReadonlyMap<string, PasswordFacts>> {
     const policy = await this.findPolicy(tx, accountId);
-    const rows = await tx.find(LoginProfileRow, { select: { userId: true, createdAt: true, changedAt: true, resetRequired: true }, where: { accountId, userId: In([...userIds]) } });
-    return new Map(rows.map((row) => [row.userId, factsOf(row, policy)]));
+    const rows = await tx.find(LoginProfileRow, { select: { userId: true, createdAt: true, changedAt: true, lastUsedAt: true, resetRequired: true }, where: { accountId, userId: In([...userIds]) } });
+    return new Map(rows.map((row) => [row.userId, factsOf({ ...row, lastUsedAt: this.uses.pending(row.userId) ?? row.lastUsedAt }, policy)]));
+  }
+
+  /** When passwords of some users of an account were last used to sign in, by their unique ids. */
+  async lastUsesOf(tx: ReadTx, accountId: string, userIds: readonly string[]): Promise<ReadonlyMap<string, Date>> {
+    const rows = await tx.find(LoginProfileRow, { select: { userId: true, lastUsedAt: true }, where: { accountId, userId: In([...userIds]) } });
+    return new Map(rows.flatMap(({ userId, lastUsedAt }): [string, Date][] => {
+      const at = this.uses.pending(userId) ?? lastUsedAt;
+      return at === null ? [] : [[userId, at]];
+    }));
   }
 
   /** The password policy of an account. */
@@ -138,13 +153,24 @@ export class PasswordsStore {
   }
 }
 
-function factsOf(row: Pick<LoginProfileRow, 'createdAt' | 'changedAt' | 'resetRequired'>, policy: PasswordPolicy | undefined): PasswordFacts {
+function factsOf(row: Pick<LoginProfileRow, 'createdAt' | 'changedAt' | 'lastUsedAt' | 'resetRequired'>, policy: PasswordPolicy | undefined): PasswordFacts {
   const expiresAt = passwordExpiry(row.changedAt, policy);
   return {
     createdAt: row.createdAt,
     changedAt: row.changedAt,
+    ...(row.lastUsedAt !== null && { lastUsedAt: row.lastUsedAt }),
     resetRequired: row.resetRequired,
     ...(expiresAt !== undefined && { expiresAt }),
     afterExpiry: policy?.hardExpiry === true ? 'an administrator' : 'the user',
   };
+}
+
+async function saveUses(tx: Tx, uses: ReadonlyMap<string, Date>): Promise<void> {
+  // In one order, so that two nodes that write the same rows do not wait for each other.
+  const entries = [...uses].sort(([a], [b]) => (a < b ? -1 : 1));
+  await tx.query(
+    `UPDATE login_profile AS p SET last_used_at = u.at FROM unnest($1::text[], $2::timestamptz[]) AS u (id, at)
+     WHERE p.user_id = u.id AND p.created_at <= u.at AND (p.last_used_at IS NULL OR p.last_used_at < u.at)`,
+    [entries.map(([id]) => id), entries.map(([, at]) => at)],
+  );
 }

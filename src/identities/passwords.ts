@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 
 import { ApiError } from '../domain/errors.js';
-import { hashPassword, isPassword, SALT_BYTES } from '../domain/password-hash.js';
+import { DECOY, hashPassword, isPassword, SALT_BYTES } from '../domain/password-hash.js';
 import { passwordViolations, REMEMBERED_MAX, type PasswordPolicy } from '../domain/password-rules.js';
 import type { Secret } from '../domain/secret.js';
 import { Random } from '../kernel/effects.js';
@@ -9,7 +9,7 @@ import { Keyring } from '../kernel/keyring.js';
 import { HashingTurns } from './hashing-turns.js';
 import type { UserRow } from './identities.entities.js';
 import type { LoginProfileRow } from './passwords.entities.js';
-import { PasswordsStore, type StoredPassword } from './passwords.store.js';
+import { PasswordsStore, type Attempt, type StoredPassword } from './passwords.store.js';
 
 /** Whose password it is. */
 export type PasswordOwner = Pick<UserRow, 'userId' | 'accountId'>;
@@ -34,12 +34,18 @@ export interface Standing {
 @Injectable()
 export class Passwords {
   readonly #turns = new HashingTurns();
+  #hashed = 0;
 
   constructor(
     private readonly store: PasswordsStore,
     private readonly keyring: Keyring,
     private readonly random: Random,
   ) {}
+
+  /** How many hashes were computed to tell whether a password is right: the same for each attempt to sign in, whoever is named. */
+  get hashed(): number {
+    return this.#hashed;
+  }
 
   /**
    * Whether a password is the user's. Wrong ones make the next attempt wait, on every node, whatever asks.
@@ -48,12 +54,33 @@ export class Passwords {
   async verifyPassword(owner: PasswordOwner, password: Secret, now: Date): Promise<Verdict> {
     return this.#turns.take(owner.accountId, async () => {
       const attempt = await this.store.beginAttempt(owner.userId, now);
-      if (attempt === undefined) return { is: 'absent' };
-      if ('waitUntil' in attempt) return { is: 'too soon', ...attempt };
-      if (!(await isPassword(password, this.keyring.openPassword(owner.userId, attempt.password)))) return { is: 'wrong' };
-      await this.store.attemptWasRight(attempt);
-      return { is: 'right', profile: attempt };
+      return this.#judged(attempt, password);
     });
+  }
+
+  /**
+   * The same for somebody who signs in, whom there may not even be: it is hashed as much for whoever is named. `from` is the
+   * network that asks, which keeps out no others of the account.
+   */
+  async verifySignIn(owner: PasswordOwner | undefined, password: Secret, { now, from }: { now: Date; from: string }): Promise<Verdict> {
+    return this.#turns.take(from, async () => {
+      const attempt = await this.store.beginAttempt(owner?.userId ?? '', now);
+      if (attempt === undefined || 'waitUntil' in attempt) await this.#isPassword(password, DECOY);
+      return this.#judged(attempt, password);
+    });
+  }
+
+  async #judged(attempt: Attempt | undefined, password: Secret): Promise<Verdict> {
+    if (attempt === undefined) return { is: 'absent' };
+    if ('waitUntil' in attempt) return { is: 'too soon', ...attempt };
+    if (!(await this.#isPassword(password, this.keyring.openPassword(attempt.userId, attempt.password)))) return { is: 'wrong' };
+    await this.store.attemptWasRight(attempt);
+    return { is: 'right', profile: attempt };
+  }
+
+  async #isPassword(password: Secret, hashed: Secret): Promise<boolean> {
+    this.#hashed += 1;
+    return isPassword(password, hashed);
   }
 
   /**

@@ -14,7 +14,9 @@ export const listedUser = {
   Arn: z.string(),
   CreateDate: z.date(),
 };
-const User = z.object({ ...listedUser, PermissionsBoundary: BoundaryOut.optional(), Tags: TagsOut.optional() });
+/** Absent where nobody signed in with a password. */
+const lastUse = { PasswordLastUsed: z.date().optional() };
+const User = z.object({ ...listedUser, ...lastUse, PermissionsBoundary: BoundaryOut.optional(), Tags: TagsOut.optional() });
 
 const AccessKeyMetadata = z.object({
   UserName: z.string().optional(),
@@ -66,7 +68,7 @@ export const userContracts = {
     rest: 'GET /v1/users',
     effect: 'read',
     input: z.object({ PathPrefix: PathPrefix.optional(), ...pageIn }),
-    output: z.object({ Users: z.array(z.object(listedUser)), ...pageOut }),
+    output: z.object({ Users: z.array(z.object({ ...listedUser, ...lastUse })), ...pageOut }),
     errors: [],
     access: { action: 'iam:ListUsers', resource: (input, caller) => ({ arn: `arn:aws:iam::${caller.account}:user${input.PathPrefix ?? '/'}` }) },
   }),

@@ -10,6 +10,7 @@ import { BoundaryPolicies, shownBoundary, unbounded } from './boundaries.js';
 import type { StoredTag, UserRow } from './identities.entities.js';
 import { IdentitiesStore, nameKey } from './identities.store.js';
 import { ownUserName } from './owner.js';
+import { PasswordsStore } from './passwords.store.js';
 import { listedUserOf } from './shown.js';
 import { newTags, pageOfTags, withoutTags, withTags } from './tagging.js';
 import { userContracts } from './users.contract.js';
@@ -20,6 +21,7 @@ export class UserOperations {
   constructor(
     private readonly store: IdentitiesStore,
     private readonly boundaries: BoundaryPolicies,
+    private readonly passwords: PasswordsStore,
     private readonly random: Random,
   ) {}
 
@@ -43,14 +45,19 @@ export class UserOperations {
     GetUser: async (input, ctx) => {
       if (input.UserName === undefined && ctx.caller.kind === 'root') return { User: await this.#rootUser(ctx) };
       const name = input.UserName ?? ownUserName(ctx.caller);
-      const row = await ctx.read((tx: ReadTx) => this.store.userByName(tx, ctx.caller.account, name));
-      return { User: shown(row) };
+      return ctx.read(async (tx: ReadTx) => {
+        const row = await this.store.userByName(tx, ctx.caller.account, name);
+        const [user] = await this.#withUses(tx, [row], shown);
+        return { User: user ?? shown(row) };
+      });
     },
     ListUsers: async (input, ctx) => {
       const request = pageRequest(input, 1);
       const of = { account: ctx.caller.account, pathPrefix: input.PathPrefix ?? '/' };
-      const page = await ctx.read((tx) => this.store.pageUsers(tx, of, request));
-      return { Users: page.rows.map(listedUserOf), ...page.next };
+      return ctx.read(async (tx) => {
+        const page = await this.store.pageUsers(tx, of, request);
+        return { Users: await this.#withUses(tx, page.rows, listedUserOf), ...page.next };
+      });
     },
     UpdateUser: async (input, ctx) => {
       const row = await this.#held(ctx, input);
@@ -88,6 +95,15 @@ export class UserOperations {
 
   async #held({ tx, caller }: ChangeCtx, input: { UserName: string }): Promise<UserRow> {
     return this.store.lockUserByName(tx, caller.account, input.UserName);
+  }
+
+  /** Users as they are shown, with the last use of their passwords. */
+  async #withUses<S extends object>(tx: ReadTx, rows: readonly UserRow[], show: (row: UserRow) => S): Promise<(S & { PasswordLastUsed?: Date })[]> {
+    const uses = await this.passwords.lastUsesOf(tx, rows[0]?.accountId ?? '', rows.map(({ userId }) => userId));
+    return rows.map((row) => {
+      const used = uses.get(row.userId);
+      return { ...show(row), ...(used !== undefined && { PasswordLastUsed: used }) };
+    });
   }
 
   async #rootUser(ctx: ReadCtx): Promise<{ Path: string; UserId: string; Arn: string; CreateDate: Date }> {

@@ -19,6 +19,7 @@ const ringContext = (id: number): string => `ring_key:${String(id)}`;
 const issuerKeyContext = (id: string): string => `issuer_key:${id}`;
 const samlKeyContext = (id: string): string => `saml_key:${id}`;
 const passwordContext = (userId: string): string => `password:${userId}`;
+const recoveryKeyContext = (userId: string): string => `recovery_codes:${userId}`;
 const mfaSeedContext = (id: string): string => `mfa_seed:${id}`;
 const accessKeyContext = (id: string): string => `access_key:${id}`;
 
@@ -128,6 +129,18 @@ export class Keyring implements KeyRing {
   openMfaSeed(deviceId: string, envelope: Uint8Array): Buffer {
     const opened = this.masterKey.open(envelope, mfaSeedContext(deviceId));
     if (opened === undefined) throw new Error(`the stored seed of MFA device ${deviceId} does not open with the master key`);
+    return opened;
+  }
+
+  /** Envelopes the key that a user's recovery codes are hashed with; it opens for that user only. */
+  sealRecoveryKey(userId: string, key: Uint8Array): Buffer {
+    return this.masterKey.seal(key, recoveryKeyContext(userId), this.effects.random.bytes(NONCE_BYTES));
+  }
+
+  /** The key of a user's recovery codes. Throws where the envelope is not this user's: the row was tampered with. */
+  openRecoveryKey(userId: string, envelope: Uint8Array): Buffer {
+    const opened = this.masterKey.open(envelope, recoveryKeyContext(userId));
+    if (opened === undefined) throw new Error(`the stored key of the recovery codes of user ${userId} does not open with the master key`);
     return opened;
   }
 

@@ -1,7 +1,7 @@
 import { parseAddress } from '../domain/policy/values.js';
 
-/** What failures are counted for: a device, whoever holds it, and the network they come from. */
-export type ThrottleKind = 'device' | 'holder' | 'address';
+/** What failures are counted for: a device, whoever holds it, and the network they come from; wrong passwords count for that on their own. */
+export type ThrottleKind = 'device' | 'holder' | 'address' | 'sign-in';
 
 /** Failures of one subject, as they are kept. */
 export interface Counted {

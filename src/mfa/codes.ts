@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 
 import type { KeyOwner } from '../identities/identities.store.js';
 import type { MfaDeviceRow } from '../identities/mfa-devices.entities.js';
-import { isHeldBy, MfaDevicesStore } from '../identities/mfa-devices.store.js';
+import { isHeldBy, MfaDevicesStore, serialNumber } from '../identities/mfa-devices.store.js';
 import { Database, type Tx } from '../kernel/database.js';
 import { Keyring } from '../kernel/keyring.js';
 import { mustWait } from './backoff.js';
@@ -31,7 +31,7 @@ export interface Attempt extends Pick<Presented, 'holder' | 'address' | 'now' | 
 }
 
 /** What came of an attempt; why it failed is for the log of the operator, and for nobody who may be guessing. */
-export type Outcome = { readonly accepted: true; readonly counter: number } | { readonly accepted: false; readonly why: 'unknown' | 'wrong' | 'spent' | 'waiting' };
+export type Outcome = { readonly accepted: true; readonly counter: number; readonly serial: string } | { readonly accepted: false; readonly why: 'unknown' | 'wrong' | 'spent' | 'waiting' };
 
 /**
  * Checks codes of MFA devices. Whoever is right spends the code in the same transaction, before anything is issued
@@ -56,6 +56,30 @@ export class MfaCodes {
     });
   }
 
+  /**
+   * Checks a code of any device of somebody's, and spends it. A wrong one is a guess at each of them that is not
+   * waiting, and counts as so many: he has no more guesses because he names no device.
+   */
+  async spendAny(presented: Omit<Presented, 'serial'>): Promise<Outcome> {
+    const { holder, code, address, now } = presented;
+    return this.database.write(async (tx) => {
+      const rows = await this.devices.lockAllOf(tx, holder);
+      if (rows.length === 0) return { accepted: false, why: 'unknown' };
+      const matched = rows.map((row) => matchedCounter(this.keyring.openMfaSeed(row.deviceId, row.sealed), code, acceptedCounters(now, row.drift)));
+      const place = matched.findIndex((counter) => counter !== undefined);
+      const found = rows[place];
+      if (found !== undefined) return this.attempt(tx, found, { ...presented, match: () => matched[place] });
+      let guesses = 0;
+      for (const row of rows) {
+        const subjects = subjectsOf({ deviceId: row.deviceId, holder, address });
+        const isWaiting = mustWait(await this.throttle.counted(tx, subjects, now), now);
+        await this.throttle.failed(tx, [...subjects.values()], { now, counts: !isWaiting });
+        if (!isWaiting) guesses += 1;
+      }
+      return { accepted: false, why: guesses === 0 ? 'waiting' : 'wrong' };
+    });
+  }
+
   /** Whether a device is enabled for somebody. */
   async isHeld({ holder, serial }: Pick<Presented, 'holder' | 'serial'>): Promise<boolean> {
     const row = await this.devices.find(holder.accountId, serial);
@@ -74,9 +98,9 @@ export class MfaCodes {
     const isRepeated = matched === row.lastCounter && claim !== undefined && row.lastClaim?.equals(claim) === true;
     if (matched !== undefined && (isUnspent || (isRepeated && !isWaiting))) {
       await this.throttle.forget(tx, [subjects.get('device') ?? '']);
-      return { accepted: true, counter: matched };
+      return { accepted: true, counter: matched, serial: serialNumber(row) };
     }
-    await this.throttle.failed(tx, subjects, { now, counts: !isWaiting });
+    await this.throttle.failed(tx, [...subjects.values()], { now, counts: !isWaiting });
     return { accepted: false, why: isWaiting ? 'waiting' : matched === undefined ? 'wrong' : 'spent' };
   }
 }

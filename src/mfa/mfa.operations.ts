@@ -19,6 +19,7 @@ import { Keyring } from '../kernel/keyring.js';
 import { pageRequest, requireTimeAndId } from '../kernel/page.js';
 import { MfaCodes, NO_COUNTER } from './codes.js';
 import { mfaContracts } from './mfa.contract.js';
+import { RecoveryCodesStore } from './recovery-codes.store.js';
 import { MfaThrottleStore, subjectsOf } from './throttle.store.js';
 import { acceptedCounters, base32, counterAt, matchedPair, otpauthUri, resyncCounters, SEED_BYTES } from './totp.js';
 
@@ -33,11 +34,14 @@ interface Codes {
 /** Use cases of MFA devices. */
 @Injectable()
 export class MfaOperations {
+  // Devices, whose they are, what is counted and what depends on them.
+  // eslint-disable-next-line house/max-params
   constructor(
     private readonly devices: MfaDevicesStore,
     private readonly identities: IdentitiesStore,
     private readonly codes: MfaCodes,
     private readonly throttle: MfaThrottleStore,
+    private readonly recovery: RecoveryCodesStore,
     private readonly keyring: Keyring,
     private readonly random: Random,
   ) {}
@@ -91,8 +95,13 @@ export class MfaOperations {
       return {};
     },
     DeactivateMFADevice: async (input, ctx) => {
+      const holder = await this.#holder(ctx.tx, ctx.caller, input.UserName);
+      // Held before the device, as where one is enabled: of two that are deactivated at once, one is the last.
+      await this.identities.lockKeyOwner(ctx.tx, holder);
       const { row } = await this.#heldBy(ctx, input);
       await this.devices.deactivate(ctx.tx, row);
+      // They stand in for a device; without one they would be a second password.
+      if (holder.userId !== null && (await this.devices.countOf(ctx.tx, holder)) === 0) await this.recovery.delete(ctx.tx, holder.userId);
       return {};
     },
     ListMFADevices: async (input, ctx) => {

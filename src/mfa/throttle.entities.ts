@@ -4,7 +4,7 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 @Entity('mfa_throttle')
 @Index('IX_mfa_throttle_forget_at', ['forgetAt'])
 export class MfaThrottleRow {
-  /** `device:uuid`, `holder:AIDA…` or `holder:` and an account, `address:` and an address or network. */
+  /** `device:uuid`, `holder:AIDA…` or `holder:` and an account, `address:` or `sign-in:` and an address or network. */
   @PrimaryColumn('text', { primaryKeyConstraintName: 'PK_mfa_throttle' })
   subject!: string;
 

@@ -30,6 +30,18 @@ export function subjectsOf(of: { deviceId: string; holder: KeyOwner; address: st
   ]);
 }
 
+/** An attempt to sign in that is under way: whom it counts for, and until when that waited before and since. */
+export interface BegunSignIn {
+  readonly subject: string;
+  readonly before: Date | null;
+  readonly since: Date | null;
+}
+
+/** What attempts to sign in count for: the network they come from. */
+export function signInSubject(address: string): string {
+  return `sign-in:${networkOf(address)}`;
+}
+
 /** Counts of failures, in one place for all nodes. */
 @Injectable()
 export class MfaThrottleStore {
@@ -49,7 +61,7 @@ export class MfaThrottleStore {
   }
 
   /** Counts a failure for all of them; or, where nothing was tried, does the same work and counts none. */
-  async failed(tx: Tx, subjects: Subjects, { now, counts }: { now: Date; counts: boolean }): Promise<void> {
+  async failed(tx: Tx, subjects: readonly string[], { now, counts }: { now: Date; counts: boolean }): Promise<void> {
     // In their order, so that two that fail at once do not wait for each other; each row is held from here on.
     const rows = await tx.query<Raw[]>(
       `INSERT INTO mfa_throttle AS t (subject, failures, since, forget_at)
@@ -59,12 +71,36 @@ export class MfaThrottleStore {
          since = CASE WHEN t.forget_at > $3 THEN t.since ELSE EXCLUDED.since END,
          locked_until = CASE WHEN t.forget_at > $3 THEN t.locked_until END
        RETURNING subject, failures, since, locked_until, forget_at`,
-      [[...subjects.values()], counts ? 1 : 0, now],
+      [subjects, counts ? 1 : 0, now],
     );
     const next = rows.map((row) => ({ subject: row.subject, ...(counts ? afterFailure(row, now) : { lockedUntil: row.locked_until ?? undefined, forgetAt: row.forget_at }) }));
     await tx.query(
       `UPDATE mfa_throttle AS t SET locked_until = n.l, forget_at = n.f FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS n (s, l, f) WHERE t.subject = n.s`,
       [next.map(({ subject }) => subject), next.map((row) => row.lockedUntil ?? null), next.map(({ forgetAt }) => forgetAt)],
+    );
+  }
+
+  /**
+   * Begins an attempt to sign in; undefined where the network it comes from has to wait. It counts as a failure from now on, on
+   * every node, until it is taken back: of however many that are made at once, no more are let through than one after the other.
+   */
+  async beginSignIn(tx: Tx, address: string, now: Date): Promise<BegunSignIn | undefined> {
+    const subject = signInSubject(address);
+    // Whatever comes of it, the same is written; the row is held from here on.
+    await this.failed(tx, [subject], { now, counts: false });
+    const { lockedUntil: before } = await tx.findOneByOrFail(MfaThrottleRow, { subject });
+    const isWaiting = before !== null && before > now;
+    await this.failed(tx, [subject], { now, counts: !isWaiting });
+    if (isWaiting) return undefined;
+    const { lockedUntil: since } = await tx.findOneByOrFail(MfaThrottleRow, { subject });
+    return { subject, before, since };
+  }
+
+  /** Takes back what an attempt to sign in counted for; failures before it still count, or one right password would buy more guesses at others. */
+  async takeBackSignIn(tx: Tx, { subject, before, since }: BegunSignIn): Promise<void> {
+    await tx.query(
+      `UPDATE mfa_throttle SET failures = greatest(failures - 1, 0), locked_until = CASE WHEN locked_until IS NOT DISTINCT FROM $3::timestamptz THEN $2::timestamptz ELSE locked_until END WHERE subject = $1`,
+      [subject, before, since],
     );
   }
 

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 
+import { AccountModule } from '../account/account.module.js';
 import { FederationModule } from '../federation/federation.module.js';
 import { IdentitiesModule } from '../identities/identities.module.js';
 import { MfaModule } from '../mfa/mfa.module.js';
@@ -20,6 +21,8 @@ import { Revocations } from './revocations.js';
 import { RevocationsStore } from './revocations.store.js';
 import { ScopingDown } from './scoping.js';
 import { SessionOperations } from './sessions.operations.js';
+import { SignInOperations } from './sign-in.operations.js';
+import { SignInProofs, SignIns } from './sign-in.js';
 import { SessionsStore } from './sessions.store.js';
 import { Stamping } from './stamping.js';
 import { StsOperations } from './sts.operations.js';
@@ -27,8 +30,8 @@ import { UsedAssertionsStore } from './used-assertions.store.js';
 import { WebIdentityOperations } from './web-identity.operations.js';
 
 const stores = [SessionsStore, RevocationsStore, IssuedAnswersStore, UsedAssertionsStore, IssuersStore];
-const providers = [...stores, Revocations, Issuer, Authenticator, Stamping, Retention, IssuedAnswers, RoleAssumption, RootAssumption, FederatedAssumption, FederatedProofs, ScopingDown, SessionMfa, StsOperations, SessionOperations, IssuerKeys, WebIdentityOperations];
-const imports = [IdentitiesModule, RolesModule, PoliciesModule, MfaModule, FederationModule];
+const providers = [...stores, Revocations, Issuer, Authenticator, Stamping, Retention, IssuedAnswers, RoleAssumption, RootAssumption, FederatedAssumption, FederatedProofs, ScopingDown, SessionMfa, StsOperations, SessionOperations, IssuerKeys, WebIdentityOperations, SignInProofs, SignIns, SignInOperations];
+const imports = [IdentitiesModule, RolesModule, PoliciesModule, MfaModule, FederationModule, AccountModule];
 
 @Module({ imports, providers, exports: [...imports, ...providers] })
 export class SessionsModule {}

@@ -1,12 +1,13 @@
 import { Injectable } from '@nestjs/common';
 
 import { IdentitiesStore } from '../identities/identities.store.js';
+import { PasswordsStore } from '../identities/passwords.store.js';
 import { RolesStore } from '../roles/roles.store.js';
 
 /** How often last-used stamps are written, in milliseconds. */
 const EVERY_MS = 2_000;
 
-/** Writes the last-used stamps of access keys and roles behind the requests that left them. */
+/** Writes the last-used stamps of access keys, passwords and roles behind the requests that left them. */
 @Injectable()
 export class Stamping {
   #timer: NodeJS.Timeout | undefined;
@@ -14,6 +15,7 @@ export class Stamping {
   constructor(
     private readonly identities: IdentitiesStore,
     private readonly roles: RolesStore,
+    private readonly passwords: PasswordsStore,
   ) {}
 
   /** Begins to write now and then. */
@@ -26,6 +28,7 @@ export class Stamping {
   async flush(): Promise<void> {
     await this.identities.keyUses.flush();
     await this.roles.uses.flush();
+    await this.passwords.uses.flush();
   }
 
   /** Writes a last time. */

@@ -1,3 +1,4 @@
+import { eventName } from '../../src/audit/record.js';
 import { camelCase, markOf, shapeOf, type Contract } from '../../src/contract/operation.js';
 import { TestApp, type AuditEvent, type Keys } from '../support/app.js';
 import { call, effectOf, facesOf, operationOf, registry, withoutIds, type Called, type Effect, type Face, type Input } from '../support/calls.js';
@@ -85,12 +86,13 @@ describe('an operation answers the same on every face', () => {
   function expected(count: number, { operation, expected: code }: Scenario): unknown[] {
     // Of whom nothing could be found out nothing is recorded.
     if (unproved.includes(`${operation} ${code}`)) return [];
-    const one = code === 'ok' ? [operation, 'success', null] : [operation, 'refused', code];
+    const name = eventName(operationOf(apps.get('rest')!, operation));
+    const one = code === 'ok' ? [name, 'success', null] : [name, 'refused', code];
     return count === 2 && code === 'ok' ? [one, one] : [one];
   }
 
   /** Operations that admit any caller, or judge it themselves. */
-  const open = ['AssumeRole', 'AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity', 'AssumeRoot', 'GetCallerIdentity', 'GetScopedCredentials', 'GetSessionToken', 'GetWebIdentityToken'];
+  const open = ['AssumeRole', 'AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity', 'AssumeRoot', 'GetCallerIdentity', 'GetScopedCredentials', 'GetSessionToken', 'GetWebIdentityToken', 'SignIn'];
   /** Operations that never succeed, and say so. */
   const never = ['CreateServiceLinkedRole', 'DeleteServiceLinkedRole', 'GetDelegatedAccessToken', 'GetServiceLinkedRoleDeletionStatus'];
   const permitted = [...new Map(scenarios.filter((scenario) => scenario.expected === 'ok' && !open.includes(scenario.operation)).reverse().map((scenario) => [scenario.operation, scenario])).values()];

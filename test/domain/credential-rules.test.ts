@@ -24,6 +24,8 @@ const callers = {
   'session token': { ...user, session: session('GetSessionToken') },
   'session token that was scoped down': { ...user, session: session('GetSessionToken', scoped) },
   'session token of root': { ...root, session: session('GetSessionToken') },
+  'session of a sign-in': { ...user, session: session('SignIn') },
+  'session of a sign-in with MFA': { ...user, session: session('SignIn', withMfa) },
   'session token with MFA': { ...user, session: session('GetSessionToken', withMfa) },
   'session token with MFA that was scoped down': { ...user, session: session('GetSessionToken', { ...withMfa, ...scoped }) },
   'session token with MFA of root': { ...root, session: session('GetSessionToken', withMfa) },
@@ -48,6 +50,8 @@ const rows: [caller: keyof typeof callers, sts: readonly string[], administratio
   ['session token', OF_SESSION_TOKENS, false],
   ['session token that was scoped down', OF_SESSION_TOKENS, false],
   ['session token of root', OF_SESSION_TOKENS, false],
+  ['session of a sign-in', OF_SESSION_TOKENS, false],
+  ['session of a sign-in with MFA', OF_SESSION_TOKENS, true],
   ['session token with MFA', OF_SESSION_TOKENS, true],
   ['session token with MFA that was scoped down', OF_SESSION_TOKENS, true],
   ['session token with MFA of root', OF_SESSION_TOKENS, true],
@@ -75,4 +79,10 @@ describe.each(rows)('with the credentials of a %s', (name, sts, administration) 
       else expect(call).toThrow(new ApiError('InvalidClientTokenId', 'The security token included in the request is invalid'));
     }
   });
+});
+
+it('whoever signed in without MFA may replace his password, and nobody else whose session has none', () => {
+  const change = { name: 'ChangePassword', service: 'iam' } as const;
+  requireCredential(callers['session of a sign-in'], change);
+  for (const name of ['session token', 'session token of root', 'federated user'] as const) expect(() => { requireCredential(callers[name], change); }).toThrow('The security token included in the request is invalid');
 });

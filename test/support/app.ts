@@ -187,7 +187,7 @@ export class TestApp {
 
   /** Every row of every table but the audit log, counts of wrong codes and passwords, last-used stamps and how far reports have come, for "nothing was written". */
   async contents(): Promise<unknown> {
-    const tables = ['account', 'account_setting', 'trust_setting', 'credential_report', 'iam_user', 'access_key', 'login_profile', 'password_policy', 'oidc_provider', 'saml_provider', 'saml_private_key', 'mfa_device', 'role', 'instance_profile', 'iam_group', 'group_member', 'inline_policy', 'managed_policy', 'policy_version', 'policy_attachment', 'session', 'session_revocation', 'issued_answer', 'saml_assertion', 'issuer', 'issuer_key'];
+    const tables = ['account', 'account_setting', 'trust_setting', 'credential_report', 'iam_user', 'access_key', 'login_profile', 'password_policy', 'oidc_provider', 'saml_provider', 'saml_private_key', 'mfa_device', 'recovery_codes', 'role', 'instance_profile', 'iam_group', 'group_member', 'inline_policy', 'managed_policy', 'policy_version', 'policy_attachment', 'session', 'session_revocation', 'issued_answer', 'saml_assertion', 'issuer', 'issuer_key'];
     const contents: Record<string, unknown> = {};
     for (const table of tables) {
       contents[table] = await this.sql(`SELECT to_jsonb(t) - 'last_used_at' - 'last_used_service' - 'last_used_region' - 'sealed' - 'txid' - 'next_after' - 'part_count' - 'completed_at' - 'wrong_guesses' - 'next_guess_at' AS row FROM ${table} t ORDER BY 1`);

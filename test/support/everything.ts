@@ -214,7 +214,7 @@ async function groupsAndBoundaries(allowed: Allowed, { UserName, RoleName, Group
   await allowed('UpdateRoleDescription', { RoleName, Description: 'Tours.' });
 }
 
-/** The password of a user, and that of the caller, which stays so that it can be looked at at rest. */
+/** The password of a user, and that of the caller. */
 async function passwords(allowed: Allowed, { face, caller, secrets, UserName }: { face: Face; caller: Keys; secrets: Map<string, string>; UserName: string }): Promise<void> {
   const [Password, other] = [`${FIRST}-${face}`, `${SECOND}-${face}`];
   for (const password of [Password, other]) secrets.set(password, `a password (${face})`);
@@ -225,7 +225,7 @@ async function passwords(allowed: Allowed, { face, caller, secrets, UserName }: 
   await allowed('UpdateLoginProfile', { UserName, Password: other });
   await allowed('GetLoginProfile', { UserName });
   await allowed('DeleteLoginProfile', { UserName });
-  if (face === 'query') await allowed('DeleteLoginProfile', { UserName: 'caller' });
+  await allowed('DeleteLoginProfile', { UserName: 'caller' });
   await allowed('DeleteAccountPasswordPolicy', {});
 }
 
@@ -250,6 +250,9 @@ async function mfaDevices(allowed: Allowed, at: { app: TestApp; face: Face; User
   await allowed('TagMFADevice', { SerialNumber, Tags: [{ Key: 'team', Value: 'x' }] });
   await allowed('UntagMFADevice', { SerialNumber, TagKeys: ['cost'] });
   for (const operation of ['GetMFADevice', 'ListMFADeviceTags', 'UnlockMFADevice']) await allowed(operation, { SerialNumber });
+  await allowed('GetRecoveryCodesStatus', { UserName });
+  await allowed('CreateRecoveryCodes', { UserName });
+  await allowed('DeleteRecoveryCodes', { UserName });
   await allowed('DeactivateMFADevice', { UserName, SerialNumber });
   await allowed('DeleteVirtualMFADevice', { SerialNumber });
   // This one stays, so that it can be looked at at rest.
@@ -258,6 +261,21 @@ async function mfaDevices(allowed: Allowed, at: { app: TestApp; face: Face; User
   const { output } = await allowed('GetSessionToken', kept.given(kept.code(1)), at.caller);
   const session = keysIn(output, 'credentials');
   secrets.set(session.secretAccessKey, `the secret of a session with MFA (${face})`).set(session.sessionToken ?? '', `the token of a session with MFA (${face})`);
+  await signIn(allowed, { face, secrets, account: app.root.account });
+}
+
+/** The caller signs in with a recovery code; the others and his password stay, so that they can be looked at at rest. */
+async function signIn(allowed: Allowed, { face, secrets, account }: { face: Face; secrets: Map<string, string>; account: string }): Promise<void> {
+  const codes = await allowed('CreateRecoveryCodes', { UserName: 'caller' });
+  const { recoveryCodes } = codes.output as { recoveryCodes: string[] };
+  for (const code of recoveryCodes) secrets.set(code, `a recovery code (${face})`).set(code.replaceAll('-', ''), `the same without hyphens (${face})`);
+  const Password = `Sign-in-password-${face}`;
+  secrets.set(Password, `a password to sign in with (${face})`);
+  await allowed('CreateLoginProfile', { UserName: 'caller', Password });
+  const signedIn = await allowed('SignIn', { Account: account, UserName: 'caller', Password, RecoveryCode: recoveryCodes[0] });
+  const session = keysIn(signedIn.output, 'credentials');
+  secrets.set(session.secretAccessKey, `the secret of who signed in (${face})`).set(session.sessionToken ?? '', `the token of who signed in (${face})`);
+  if (face === 'query') await allowed('DeleteLoginProfile', { UserName: 'caller' });
 }
 
 /** A token of an identity provider, and the session that it is good for. */
@@ -268,9 +286,12 @@ async function webIdentity(allowed: Allowed, { app, face, secrets }: { app: Test
   const RoleName = `federated-${face}`;
   const role = await allowed('CreateRole', { RoleName, AssumeRolePolicyDocument: JSON.stringify(trusts({ Federated: arn }, { StringLike: { [`${idp.name}:sub`]: 'repo:octo-org/*' }, StringEquals: { [`${idp.name}:aud`]: 'stint' } }, 'sts:AssumeRoleWithWebIdentity')) });
   const WebIdentityToken = await idp.token(app.clock.now());
+  const forOthers = await idp.token(app.clock.now(), { aud: 'others' });
   const assumed = await allowed('AssumeRoleWithWebIdentity', { RoleArn: (role.output as { role: { arn: string } }).role.arn, RoleSessionName: 'tour', WebIdentityToken });
   const session = keysIn(assumed.output, 'credentials');
   secrets.set(WebIdentityToken, `a token of an identity provider (${face})`).set(session.secretAccessKey, `the secret of a federated session (${face})`).set(session.sessionToken ?? '', `its token (${face})`);
+  await call(app, face, { operation: 'AssumeRoleWithWebIdentity', keys: app.root, input: { RoleArn: (role.output as { role: { arn: string } }).role.arn, RoleSessionName: 'tour', WebIdentityToken: forOthers } });
+  secrets.set(forOthers, `a token for others (${face})`);
   await allowed('DeleteRole', { RoleName });
   await allowed('DeleteOpenIDConnectProvider', { OpenIDConnectProviderArn: arn });
   const provider = await SamlProvider.register(new World(app), `tour-${face}`);
@@ -278,6 +299,8 @@ async function webIdentity(allowed: Allowed, { app, face, secrets }: { app: Test
   const asked = provider.input((trusting.output as { role: { arn: string } }).role.arn);
   const vouched = keysIn((await allowed('AssumeRoleWithSAML', asked)).output, 'credentials');
   secrets.set(String(asked['SAMLAssertion']), `a SAML response (${face})`).set(vouched.secretAccessKey, `the secret of a SAML session (${face})`).set(vouched.sessionToken ?? '', `the token of a SAML session (${face})`);
+  // It was used.
+  await call(app, face, { operation: 'AssumeRoleWithSAML', keys: app.root, input: asked });
   await allowed('DeleteRole', { RoleName });
   await allowed('DeleteSAMLProvider', { SAMLProviderArn: provider.arn });
 }

@@ -11,6 +11,7 @@ import { sessionScenarios } from './session-scenarios.js';
 import { managedScenarios } from './managed-scenarios.js';
 import { samlScenarios } from './saml-scenarios.js';
 import { trustScenarios } from './trust-scenarios.js';
+import { signInScenarios } from './sign-in-scenarios.js';
 import { webIdentityScenarios } from './web-identity-scenarios.js';
 import { allows, trusts, type World } from './world.js';
 
@@ -202,4 +203,4 @@ const explained: Scenario[] = [
 ];
 
 /** What every face must agree on. */
-export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...groupScenarios, ...federationScenarios, ...profileScenarios, ...accountScenarios, ...passwordScenarios, ...mfaScenarios, ...trustScenarios, ...webIdentityScenarios, ...samlScenarios, ...sessionScenarios, ...stint, ...explained];
+export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...groupScenarios, ...federationScenarios, ...profileScenarios, ...accountScenarios, ...passwordScenarios, ...mfaScenarios, ...signInScenarios, ...trustScenarios, ...webIdentityScenarios, ...samlScenarios, ...sessionScenarios, ...stint, ...explained];
