@@ -34,9 +34,7 @@ interface Target {
   readonly oidcArn: string;
   readonly samlName: string;
   readonly samlArn: string;
-  readonly alias: string;
-  readonly deviceName: string;
-  readonly serialNumber: string;
+  readonly alias: string; readonly deviceName: string; readonly serialNumber: string;
   readonly accessKeyId: string;
   readonly sessionKeyId: string;
   readonly sessionId: string;
@@ -265,8 +263,7 @@ const ghost: Target = {
   oidcArn: 'arn:aws:iam::000000000001:oidc-provider/ghost.example/tenant',
   samlName: 'ghost-corp',
   samlArn: 'arn:aws:iam::000000000001:saml-provider/ghost-corp',
-  alias: 'ghost-alias',
-  deviceName: 'ghost-phone',
+  alias: 'ghost-alias', deviceName: 'ghost-phone',
   serialNumber: 'arn:aws:iam::000000000001:mfa/ghost-phone',
   accessKeyId: 'AKIAGHOSTGHOSTGHOST2',
   sessionKeyId: 'ASIAGHOSTGHOSTGHOST2',
@@ -335,9 +332,7 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
       oidcArn: `arn:aws:iam::${world.root.account}:oidc-provider/victim.example/tenant`,
       samlName,
       samlArn: `arn:aws:iam::${world.root.account}:saml-provider/victim-corp`,
-      alias: 'victim-alias',
-      deviceName: 'victim-phone',
-      serialNumber: phone.serial,
+      alias: 'victim-alias', deviceName: 'victim-phone', serialNumber: phone.serial,
       accessKeyId: alice.accessKeyId,
       sessionKeyId: session.accessKeyId,
       sessionId: (await app.sql<{ session_id: string }>('SELECT session_id FROM session WHERE access_key_id = $1', [session.accessKeyId]))[0]?.session_id ?? '',
