@@ -22,6 +22,7 @@ import { SimulateOperations } from '../policies/simulate.operations.js';
 import { InstanceProfileOperations } from '../roles/profiles.operations.js';
 import { RoleOperations } from '../roles/roles.operations.js';
 import { ServiceLinkedRoleOperations } from '../roles/service-linked.operations.js';
+import { ExchangeOperations } from '../sessions/exchange.operations.js';
 import { SessionOperations } from '../sessions/sessions.operations.js';
 import { StsOperations } from '../sessions/sts.operations.js';
 import { WebIdentityOperations } from '../sessions/web-identity.operations.js';
@@ -38,6 +39,7 @@ export const FEATURES = Symbol('features');
 export const features: readonly Type<Feature>[] = [
   StsOperations,
   WebIdentityOperations,
+  ExchangeOperations,
   SessionOperations,
   UserOperations,
   AccessKeyOperations,

@@ -40,5 +40,5 @@ function labelOf(tokenId: string): string {
 
 function claimsOf(holder: Holder): SessionClaims | undefined {
   if (holder.session === undefined) return undefined;
-  return { ...holder, secret: NO_SECRET, session: holder.session } as SessionClaims;
+  return { ...holder, secret: NO_SECRET, session: holder.session };
 }

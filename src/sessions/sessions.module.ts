@@ -9,6 +9,9 @@ import { RoleAssumption } from './assume-role.js';
 import { RootAssumption } from './assume-root.js';
 import { FederatedAssumption, FederatedProofs } from './assume-federated.js';
 import { Authenticator } from './authenticator.js';
+import { Delegation } from './delegation.js';
+import { ExchangeOperations } from './exchange.operations.js';
+import { IdentityTokenIssuer } from './identity-token-issuer.js';
 import { IssuedAnswers } from './issued-answers.js';
 import { IssuedAnswersStore } from './issued-answers.store.js';
 import { IssuerKeys } from './issuer-keys.js';
@@ -23,11 +26,13 @@ import { SessionOperations } from './sessions.operations.js';
 import { SessionsStore } from './sessions.store.js';
 import { Stamping } from './stamping.js';
 import { StsOperations } from './sts.operations.js';
+import { SubjectTokens } from './subject-tokens.js';
+import { TokenExchange } from './token-exchange.js';
 import { UsedAssertionsStore } from './used-assertions.store.js';
 import { WebIdentityOperations } from './web-identity.operations.js';
 
 const stores = [SessionsStore, RevocationsStore, IssuedAnswersStore, UsedAssertionsStore, IssuersStore];
-const providers = [...stores, Revocations, Issuer, Authenticator, Stamping, Retention, IssuedAnswers, RoleAssumption, RootAssumption, FederatedAssumption, FederatedProofs, ScopingDown, SessionMfa, StsOperations, SessionOperations, IssuerKeys, WebIdentityOperations];
+const providers = [...stores, Revocations, Issuer, Authenticator, Stamping, Retention, IssuedAnswers, RoleAssumption, RootAssumption, FederatedAssumption, FederatedProofs, ScopingDown, SessionMfa, StsOperations, SessionOperations, IssuerKeys, IdentityTokenIssuer, WebIdentityOperations, SubjectTokens, Delegation, TokenExchange, ExchangeOperations];
 const imports = [IdentitiesModule, RolesModule, PoliciesModule, MfaModule, FederationModule];
 
 @Module({ imports, providers, exports: [...imports, ...providers] })

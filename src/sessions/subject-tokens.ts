@@ -4,7 +4,7 @@ import { isAccountId } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
 import { badToken, readIdentityToken, requireValidClaims, type UnverifiedToken } from '../domain/identity-token.js';
 import { JsonNumber, isObject, type Json } from '../domain/policy/json.js';
-import { principalId, type Caller, type Holder } from '../domain/principal.js';
+import { principalId } from '../domain/principal.js';
 import { openSubject, SUBJECT_CLAIM, type Sealed } from '../domain/subject-token.js';
 import { IdentityTokens } from '../federation/identity-tokens.js';
 import { IdentitiesStore } from '../identities/identities.store.js';
@@ -22,14 +22,18 @@ export interface Proof extends Proved {
   readonly subject: string;
   readonly issuer: string;
   readonly expiresAt: Date;
+  /** `jti`, as much of it as is recorded. */
+  readonly tokenId?: string;
 }
 
+/** How much of a foreign id is recorded, in characters. */
+const TOKEN_ID_MAX = 255;
 const NO_TOKEN = 'The token was not issued for the token endpoint of this service, or has been changed.';
 
 /** Believes tokens that are brought to be exchanged: those of Stint's own issuers, and those of identity providers. */
 @Injectable()
 export class SubjectTokens {
-  // eslint-disable-next-line house/max-params -- everybody who can say whose token it is
+   
   constructor(
     private readonly federated: IdentityTokens,
     private readonly keys: IssuerKeys,
@@ -47,7 +51,12 @@ export class SubjectTokens {
     const token = readIdentityToken(text);
     const account = this.issuingAccount(token);
     const proved = account === undefined ? await this.#vouchedFor(token, roleArn, now) : await this.#own(token, account, now);
-    return { ...proved, subject: textIn(token, 'sub'), issuer: token.issuer, expiresAt: new Date((numberIn(token, 'exp') ?? 0) * 1000) };
+    return { ...proved, ...saying(token) };
+  }
+
+  /** What a token says of itself that was verified before. */
+  read(text: string): Omit<Proof, 'caller'> {
+    return saying(readIdentityToken(text));
   }
 
   /** The account whose issuer a token names; undefined where that is none of Stint's. */
@@ -83,11 +92,7 @@ export class SubjectTokens {
   }
 
   async #holder(sealed: Sealed): Promise<Pick<Authenticated, 'caller' | 'over'>> {
-    if ('session' in sealed) {
-      const { session } = sealed.session;
-      const holder = await this.authenticator.holderOf(sealed.session);
-      return { ...holder, caller: { ...holder.caller, session } as Holder };
-    }
+    if ('session' in sealed) return this.authenticator.holderOf(sealed.session);
     const key = await this.identities.findAccessKey(sealed.accessKeyId);
     if (key?.status !== 'Active') throw badToken('The access key that the token was obtained with is gone or inactive.');
     const caller = await this.authenticator.ownerOf(key);
@@ -116,9 +121,9 @@ export function requireMayAct(subjectToken: string, actor: Pick<Proof, 'subject'
   throw badToken('The subject token does not say that this actor may act for its subject (may_act).');
 }
 
-/** The ARN that stands for whoever shows a token: his own, or that of the provider that vouches for him. */
-export function standingFor(caller: Caller, { subject }: Proof): string {
-  return caller.kind === 'federated-identity' ? caller.provider : subject;
+function saying(token: UnverifiedToken): Omit<Proof, 'caller'> {
+  const tokenId = textIn(token, 'jti').slice(0, TOKEN_ID_MAX);
+  return { subject: textIn(token, 'sub'), issuer: token.issuer, expiresAt: new Date(Math.floor(numberIn(token, 'exp') ?? 0) * 1000), ...(tokenId !== '' && { tokenId }) };
 }
 
 function textIn({ claims }: UnverifiedToken, name: string): string {
