@@ -8,6 +8,7 @@ import { call, decisionIn, effectOf, facesOf, operationOf, registry, type Called
 import { oidcInputs, samlInputs } from '../support/federation-scenarios.js';
 import { metadata } from '../support/identity-providers.js';
 import { allows, keysOf, trusts, World, type Role, type User } from '../support/world.js';
+import { CREDENTIALS, ID_TOKEN } from '../support/oauth.js';
 
 /** An account with one of everything, as somebody who knows all its names sees it. */
 interface Victim {
@@ -147,6 +148,8 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
   WhoIs: [(at) => ({ AccessKeyId: at.sessionKeyId }), (at) => ({ AccessKeyId: at.accessKeyId }), (at) => ({ TokenSha256: at.tokenSha256 })],
   AssumeRole: [(at) => ({ RoleArn: at.roleArn, RoleSessionName: 'stranger' }), (at) => ({ RoleArn: at.roleArn, RoleSessionName: 'stranger', ...mfaDevice(at), TokenCode: '123456' })],
   AssumeRoleWithSAML: [(at) => ({ RoleArn: at.roleArn, PrincipalArn: at.samlArn, SAMLAssertion: 'none' })],
+  ExchangeToken: [(at) => ({ SubjectToken: strangersToken, SubjectTokenType: ID_TOKEN, RoleArn: at.roleArn })],
+  ExchangeSession: [(at) => ({ RoleArn: at.roleArn, RequestedTokenType: CREDENTIALS })],
   AssumeRoleWithWebIdentity: [(at) => ({ RoleArn: at.roleArn, RoleSessionName: 'stranger', WebIdentityToken: strangersToken })],
   CreateAccessKey: [user],
   CreateAccount: [(at) => ({ AccountName: 'mine', AccountId: at.account })],
@@ -234,7 +237,7 @@ const own = ['GetAccountAuthorizationDetails', 'GetAccountSummary', 'ListAccount
 /** Operations on the caller himself or his account: there is no name by which to aim at anybody else. */
 const nameless = [
   'CreateServiceLinkedRole', 'GenerateCredentialReport', 'GetCredentialReport', 'SetSecurityTokenServicePreferences', 'ChangePassword', 'DeleteAccountPasswordPolicy', 'DisableOutboundWebIdentityFederation', 'EnableOutboundWebIdentityFederation',
-  'GetAccountPasswordPolicy', 'GetDelegatedAccessToken', 'GetFederationToken', 'GetOutboundWebIdentityFederationInfo', 'GetScopedCredentials', 'GetSessionToken', 'GetWebIdentityToken', 'UpdateAccountPasswordPolicy',
+  'GetAccountPasswordPolicy', 'GetDelegatedAccessToken', 'GetFederationToken', 'GetOutboundWebIdentityFederationInfo', 'GetScopedCredentials', 'GetSessionToken', 'GetWebIdentityToken', 'IntrospectToken', 'RevokeToken', 'UpdateAccountPasswordPolicy',
 ];
 
 /** First what a stranger sees of his own account, while it is still bare; last what leaves something there. */

@@ -174,6 +174,8 @@ async function exchanged(allowed: Allowed, { app, face, secrets, caller }: { app
   const SubjectToken = (token.output as { accessToken: string }).accessToken;
   const jwt = await new OAuth(app).jwt(caller);
   const credentials = await allowed('ExchangeToken', { SubjectToken: jwt, SubjectTokenType: ID_TOKEN, RoleArn, RequestedTokenType: CREDENTIALS });
+  // Who proves himself is refused by a role that does not trust him.
+  await call(app, 'rest', { operation: 'ExchangeToken', keys: caller, input: { SubjectToken: jwt, SubjectTokenType: ID_TOKEN, RoleArn: `${RoleArn}-of-nobody` } });
   const made = keysIn(credentials.output, 'credentials');
   secrets.set(SubjectToken, `an exchanged token (${face})`).set(jwt, `a token for the exchange (${face})`);
   secrets.set(made.secretAccessKey, `the secret of an exchanged session (${face})`).set(made.sessionToken ?? '', `the token of an exchanged session (${face})`);
