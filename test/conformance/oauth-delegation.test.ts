@@ -58,7 +58,7 @@ describe('somebody who acts for somebody else', () => {
     const act = { sub: agent.arn, iss: issuer };
     expect(decodeJwt(token)).toMatchObject({ sub: arn, act });
     const actor = { arn: agent.arn, subject: agent.arn, issuer };
-    expect(events[0]?.record).toMatchObject({ userIdentity: { arn: alice.arn }, additionalEventData: { actor } });
+    expect(events.find(({ event_name }) => event_name === 'ExchangeToken')?.record).toMatchObject({ userIdentity: { arn: alice.arn }, additionalEventData: { actor } });
     expect((await oauth.introspect(token, world.root)).body).toMatchObject({ active: true, act });
     // The session behind it, and all that it obtains.
     const keys = await oauth.credentials({ subject_token: await oauth.jwt(alice), resource: arn, actor_token: await oauth.jwt(agent), actor_token_type: JWT });

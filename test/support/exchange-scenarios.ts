@@ -1,4 +1,5 @@
 import { PutRolePolicyCommand } from '@aws-sdk/client-iam';
+import { GetScopedCredentialsCommand } from '@aws-sdk/client-sts';
 
 import type { Keys } from './app.js';
 import type { Input } from './calls.js';
@@ -6,7 +7,7 @@ import { CREDENTIALS, ID_TOKEN, JWT, OAuth } from './oauth.js';
 import type { Scenario } from './scenarios.js';
 import { noise } from './sessions.js';
 import { withToken } from './web-identity-scenarios.js';
-import { allows, trusts, type World } from './world.js';
+import { allows, keysOf, together, trusts, type World } from './world.js';
 
 type Prepared = Promise<{ input: Input; caller?: Keys }>;
 
@@ -42,6 +43,17 @@ const withActor = (claims: Input, url?: string) => async (world: World): Prepare
   const { WebIdentityToken } = (await withToken(world, { claims, ...(url !== undefined && { url }) })).input;
   return { input: { ...input, ActorToken: WebIdentityToken, ActorTokenType: ID_TOKEN }, ...(caller && { caller }) };
 };
+/** A session that was narrowed by as much as there can be, and a scope that is one thing too many. */
+async function withMuch(world: World): Promise<{ input: Input; caller: Keys }> {
+  const { input, caller = world.root } = await bySession()(world);
+  let keys = caller;
+  for (const seed of ['a', 'b', 'c']) {
+    const Policy = JSON.stringify(together(everything, allows('iam:GetUser', `arn:aws:iam::123456789012:user/${noise(1_700, seed)}`)));
+    keys = keysOf((await world.app.sts(keys).send(new GetScopedCredentialsCommand({ Policy }))).Credentials);
+  }
+  const Scope = Array.from({ length: 7 }, (_, index) => `iam:${noise(128, String(index)).replace(/[-_]/g, 'x')}`).join(' ');
+  return { input: { ...input, Scope }, caller: keys };
+}
 const withJwt = async (world: World): Prepared => {
   const oauth = new OAuth(world.app);
   await oauth.enable(world);
@@ -85,6 +97,7 @@ export const exchangeScenarios: readonly Scenario[] = [
   { operation: 'ExchangeSession', title: 'for a token', expected: 'ok', prepare: bySession({ RequestedTokenType: JWT, Audience: 'https://api.example' }, true) },
   { operation: 'ExchangeSession', title: 'for a token of an account that issues none', expected: 'OutboundWebIdentityFederationDisabledException', prepare: bySession({ RequestedTokenType: JWT }) },
   { operation: 'ExchangeSession', title: 'for a JWT of a role with many tags', expected: 'JWTPayloadSizeExceededException', prepare: withLongTags },
+  { operation: 'ExchangeSession', title: 'with more than fits', expected: 'PackedPolicyTooLarge', prepare: withMuch },
   { operation: 'ExchangeSession', title: 'with a scope that is none', expected: 'InvalidScope', prepare: bySession({ Scope: 'a:b:c' }) },
   { operation: 'ExchangeSession', title: 'for credentials of an audience', expected: 'InvalidTarget', prepare: bySession({ Audience: 'https://api.example' }) },
   { operation: 'ExchangeSession', title: 'with an actor who is late', expected: 'ExpiredTokenException', prepare: withActor({ exp: 1 }) },
