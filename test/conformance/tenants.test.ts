@@ -141,7 +141,7 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
   GetScopedCredentials: [() => ({ DurationSeconds: 900 })],
   GetSession: [(at) => ({ SessionId: at.sessionId })],
   GetSessionToken: [() => ({}), with_(mfaDevice, { TokenCode: '123456' })],
-  GetWebIdentityToken: [() => ({ Audience: ['a'], SigningAlgorithm: 'ES384' })],
+  IntrospectToken: [() => ({ Token: 'none' })], RevokeToken: [() => ({ Token: 'none' })], GetWebIdentityToken: [() => ({ Audience: ['a'], SigningAlgorithm: 'ES384' })],
   ListSessions: [() => ({}), (at) => ({ RootSessionId: at.sessionId })],
   RevokeSession: [(at) => ({ SessionId: at.sessionId })],
   RevokeSessions: [(at) => ({ RoleArn: at.roleArn }), (at) => ({ PrincipalArn: at.userArn }), (at) => ({ RootSessionId: at.sessionId })],
@@ -397,7 +397,7 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
           const callerId = stranger.world.root.account;
           // A role session has no keys of its own, and is told so before anything is looked for.
           const needsName = operation !== 'WhoIs' && name.startsWith('role session') && 'AccessKeyId' in input && !('UserName' in input);
-          expect(result.code).toMatch(needsName ? /^(ValidationError|AccessDenied)$/ : /^(NoSuchEntity|AccessDenied|InvalidIdentityToken|InvalidInput|InvalidAuthorizationMessageException|ValidationError)$/);
+          expect(result.code).toMatch(needsName ? /^(ValidationError|AccessDenied)$/ : /^(NoSuchEntity|AccessDenied|InvalidIdentityToken|InvalidInput|InvalidSubjectCredentials|InvalidAuthorizationMessageException|ValidationError)$/);
           expect(comparable(result, { named: target, callerId })).toEqual(comparable(asIfAbsent, { named: ghost, callerId }));
         }
       }
