@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 // Jest cannot require an ES module before Node 24.9, so whatever a test reaches is compiled to CommonJS,
 // packages that only come as ES modules included. import.meta.url, .dirname and .filename are translated
 // (import.meta.resolve and top-level await are not: keep them out of what tests import).
-const esmOnlyPackages = ['@nestjs', 'jose', 'oidc-provider', '@noble', '@scure', '@borewit', '@tokenizer', 'file-type', 'strtok3', 'token-types', 'uint8array-extras'];
+const esmOnlyPackages = ['@nestjs', 'jose', 'oauth4webapi', 'oidc-provider', '@noble', '@scure', '@borewit', '@tokenizer', 'file-type', 'strtok3', 'token-types', 'uint8array-extras'];
 
 // The SDK is pinned in the lock file; its note about Node 20 would only hide what tests print.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';

@@ -8,6 +8,7 @@ import { CredentialReports } from './account/reports.js';
 import { Draining } from './api/draining.js';
 import { Exchange } from './api/exchange.js';
 import { Faults } from './api/faults.js';
+import { OAuthFace } from './api/oauth.face.js';
 import { QueryFace } from './api/query.face.js';
 import { RestFace } from './api/rest.face.js';
 import { AppModule, entities } from './app.module.js';
@@ -130,7 +131,7 @@ async function createApp(kernel: Kernel): Promise<NestFastifyApplication> {
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
     done(null, body);
   });
-  faults = new Faults(app.get(Exchange), app.get(QueryFace), app.get(RestFace));
+  faults = new Faults(app.get(Exchange), app.get(QueryFace), app.get(RestFace), app.get(OAuthFace));
   app.useGlobalFilters(faults);
   await app.init();
   return app;

@@ -13,7 +13,7 @@ import { readIncoming, type Incoming } from './incoming.js';
 
 /** A request that has arrived at a face. */
 export interface Opened {
-  readonly face: 'query' | 'rest';
+  readonly face: 'query' | 'rest' | 'oauth';
   readonly requestId: string;
   readonly incoming: Incoming;
   /** When it arrived, on the clock that never jumps, in milliseconds. */

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { ApiError } from '../domain/errors.js';
 import { Exchange } from './exchange.js';
+import { OAuthFace } from './oauth.face.js';
 import { QueryFace } from './query.face.js';
 import { RestFace } from './rest.face.js';
 
@@ -13,6 +14,7 @@ export class Faults implements ExceptionFilter {
     private readonly exchange: Exchange,
     private readonly query: QueryFace,
     private readonly rest: RestFace,
+    private readonly oauth: OAuthFace,
   ) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
@@ -25,7 +27,12 @@ export class Faults implements ExceptionFilter {
   /** Answers in the form that the request's path asks for. */
   answer(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const error = faultOf(thrown);
-    const isQuery = (request.raw.url ?? '/').split('?')[0] === '/';
+    const [path = '/'] = (request.raw.url ?? '/').split('?');
+    if (path.startsWith('/oauth2/')) {
+      this.oauth.fail(this.exchange.open(request, 'oauth'), { reply, error });
+      return;
+    }
+    const isQuery = path === '/';
     const opened = this.exchange.open(request, isQuery ? 'query' : 'rest');
     if (isQuery) this.query.fail(opened, { request, reply, error });
     else this.rest.fail(opened, { reply, error });

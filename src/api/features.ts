@@ -25,6 +25,7 @@ import { InstanceProfileOperations } from '../roles/profiles.operations.js';
 import { RoleOperations } from '../roles/roles.operations.js';
 import { ServiceLinkedRoleOperations } from '../roles/service-linked.operations.js';
 import { TrustLinterOperations } from '../roles/trust-linter.operations.js';
+import { ExchangeOperations } from '../sessions/exchange.operations.js';
 import { SessionOperations } from '../sessions/sessions.operations.js';
 import { SignInOperations } from '../sessions/sign-in.operations.js';
 import { StsOperations } from '../sessions/sts.operations.js';
@@ -42,6 +43,7 @@ export const FEATURES = Symbol('features');
 export const features: readonly Type<Feature>[] = [
   StsOperations,
   WebIdentityOperations,
+  ExchangeOperations,
   SessionOperations,
   SignInOperations,
   UserOperations,

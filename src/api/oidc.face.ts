@@ -4,8 +4,8 @@ import type { FastifyReply } from 'fastify';
 import { isAccountId } from '../domain/arn.js';
 import { KEY_SET_MAX_AGE_SECONDS, SIGNING_ALGORITHMS } from '../domain/issuer-keys.js';
 import { Endpoint } from '../kernel/endpoint.js';
+import { issuerOf } from '../sessions/identity-token-issuer.js';
 import { IssuerKeys } from '../sessions/issuer-keys.js';
-import { issuerOf } from '../sessions/web-identity.operations.js';
 
 /** What verifiers of web identity tokens read, without a signature (OpenID Connect Discovery 1.0 §4, RFC 7517 §5). */
 @Controller('oidc/:account/.well-known')

@@ -25,11 +25,13 @@ interface Route {
 @Injectable()
 export class Operations {
   readonly all: readonly Implementation[];
+  readonly #byName: ReadonlyMap<string, Implementation>;
   readonly #byAction: ReadonlyMap<string, Implementation>;
   readonly #routes: readonly Route[];
 
   constructor(@Inject(FEATURES) features: readonly Feature[]) {
     this.all = features.flatMap((feature) => feature.operations);
+    this.#byName = new Map(this.all.map((operation) => [operation.name, operation]));
     this.#byAction = new Map(
       this.all.flatMap((operation) => {
         const { aws } = operation.contract;
@@ -40,6 +42,13 @@ export class Operations {
       const [verb = '', path = ''] = operation.contract.rest.split(' ');
       return { verb, segments: path.slice(1).split('/'), operation };
     });
+  }
+
+  /** The operation of this name, which a face serves by itself. */
+  byName(name: string): Implementation {
+    const operation = this.#byName.get(name);
+    if (operation === undefined) throw new Error(`there is no operation ${name}`);
+    return operation;
   }
 
   /** The operation of an AWS action. Throws InvalidAction. */

@@ -184,6 +184,7 @@ function sessionContext(session: SessionFacts | undefined, sessionIssuer: Json):
     attributes: { creationDate: isoSeconds(tokenIssueTime(session)), mfaAuthenticated: String(session.mfaAt !== undefined) },
     sourceIdentity: session.sourceIdentity,
     ...(session.origin === 'AssumeRoot' && { assumedRoot: 'true' }),
+    ...(session.delegates && { actors: session.delegates.map(({ arn, subject, issuer }) => ({ arn, subject, issuer })) }),
   };
 }
 

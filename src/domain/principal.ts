@@ -1,4 +1,5 @@
 import { assumedRoleArn, federatedUserArn, iamArn, rootArn, type AccountId } from './arn.js';
+import type { Delegate } from './delegation.js';
 import type { ChainLink } from './session-chain.js';
 import type { TagFact } from './tags.js';
 
@@ -53,6 +54,10 @@ export interface SessionFacts {
   readonly policies?: PassedPolicies;
   /** Texts of the policies of each GetScopedCredentials since, which must all allow. */
   readonly scopedDown: readonly string[];
+  /** What narrowed the sessions that this one was exchanged for: each of these must allow as well. */
+  readonly ceilings?: readonly PassedPolicies[];
+  /** Who acts for whom the session acts as, newest first; absent where nobody does. */
+  readonly delegates?: readonly Delegate[];
   /** When a code of an MFA device was checked for this session. */
   readonly mfaAt?: Date;
   /** Present where somebody else’s proof of identity made the session. */

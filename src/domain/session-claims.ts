@@ -1,4 +1,5 @@
 import { isAccountId, type AccountId } from './arn.js';
+import type { Delegate } from './delegation.js';
 import type { FederatingUser, Federation, PassedPolicies, SessionFacts, SessionOrigin } from './principal.js';
 import { Secret } from './secret.js';
 import type { ChainLink } from './session-chain.js';
@@ -68,6 +69,8 @@ export function encodeClaims(claims: SessionClaims): string {
     m: session.mfaAt?.getTime(),
     q: session.scopedDown.length === 0 ? undefined : session.scopedDown,
     w: session.federation === undefined ? undefined : [session.federation.provider, ...session.federation.keys],
+    y: session.ceilings?.map(({ inline = '', arns }) => [inline, ...arns]),
+    z: session.delegates?.map(({ arn, subject, issuer }) => [arn, subject, issuer]),
   });
 }
 
@@ -131,6 +134,8 @@ function decodeSession(members: Members): SessionFacts | undefined {
   const transitiveTagKeys = members.optionalList('h', text) ?? [];
   const scopedDown = members.optionalList('q', text) ?? [];
   const federation = members.optional('w', federated);
+  const ceilings = members.optionalList('y', texts);
+  const delegates = members.optionalList('z', delegate);
   if (origin === undefined || own === undefined) return undefined;
   return {
     sessionId: own.sessionId,
@@ -147,6 +152,8 @@ function decodeSession(members: Members): SessionFacts | undefined {
     ...(mfaAt !== undefined && { mfaAt }),
     ...(narrowedFrom !== undefined && { narrowedFrom }),
     ...(federation !== undefined && { federation }),
+    ...(ceilings !== undefined && { ceilings: ceilings.map(passed) }),
+    ...(delegates !== undefined && { delegates }),
   };
 }
 
@@ -162,6 +169,11 @@ const tag: Reader<TagFact> = (value) => {
   const [Key, Value, ...more] = Array.isArray(value) ? (value as unknown[]) : [];
   return typeof Key === 'string' && typeof Value === 'string' && more.length === 0 ? { Key, Value } : undefined;
 };
+const texts: Reader<readonly string[]> = (value) => (isTexts(value) ? value : undefined);
+const delegate: Reader<Delegate> = (value) => {
+  const [arn, subject, issuer, ...more] = isTexts(value) ? value : [];
+  return arn !== undefined && subject !== undefined && issuer !== undefined && more.length === 0 ? { arn, subject, issuer } : undefined;
+};
 const federated: Reader<Federation> = (value) => {
   const [provider, ...entries] = Array.isArray(value) ? (value as unknown[]) : [];
   const keys = entries.map(federatedKey).filter((entry) => entry !== undefined);
@@ -172,7 +184,10 @@ const federatedKey: Reader<readonly [string, string | readonly string[]]> = (ent
   return typeof key === 'string' && isFederatedValue(value) && more.length === 0 ? [key, value] : undefined;
 };
 function isFederatedValue(value: unknown): value is string | readonly string[] {
-  return typeof value === 'string' || (Array.isArray(value) && value.every((item) => typeof item === 'string'));
+  return typeof value === 'string' || isTexts(value);
+}
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
 const link: Reader<ChainLink> = (value) => {
   const [sessionId, principalId, at, ...more] = Array.isArray(value) ? (value as unknown[]) : [];

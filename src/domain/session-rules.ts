@@ -4,7 +4,7 @@ const HOUR_SECONDS = 3600;
 const TWELVE_HOURS_SECONDS = 43_200;
 
 /** Which rule decided how long a session lasts; `request` where it lasts as long as was asked. */
-export type DurationLimit = 'request' | 'default' | 'root' | 'chain' | 'session' | 'identity-provider';
+export type DurationLimit = 'request' | 'default' | 'root' | 'chain' | 'session' | 'identity-provider' | 'subject';
 
 /** How long a session lasts, and by which rule. */
 export interface Granted {
@@ -81,6 +81,12 @@ export function scopedDuration(requested: number | undefined, leftSeconds: numbe
     throw new ApiError('InsufficientSessionLifetime', `The requested DurationSeconds exceeds the ${String(leftSeconds)} seconds that are left of the calling session.`);
   }
   return { seconds: requested, limitedBy: 'request' };
+}
+
+/** Cuts a duration to what is left of a token or session that is exchanged, in whole seconds, as sessions end. */
+export function withinSubject(granted: Granted, notAfter: Date, now: Date): Granted {
+  const left = Math.floor(notAfter.getTime() / 1000) - Math.floor(now.getTime() / 1000);
+  return left < granted.seconds ? { seconds: left, limitedBy: 'subject' } : granted;
 }
 
 /** Refuses (InsufficientSessionLifetime) a session shorter than its caller can use. `minRemaining` is in seconds. */

@@ -1,5 +1,7 @@
+import { actClaim } from './delegation.js';
 import { ApiError } from './errors.js';
 import { principalArn, type Caller } from './principal.js';
+import { SUBJECT_CLAIM } from './subject-token.js';
 import type { TagFact } from './tags.js';
 
 /** What a web identity token says about a call: whose it is and what it is for. */
@@ -13,6 +15,10 @@ export interface WebIdentityFacts {
   readonly region: string;
   readonly principalTags: readonly TagFact[];
   readonly requestTags: readonly TagFact[];
+  /** What the token was limited to when it was exchanged. */
+  readonly scope?: string | undefined;
+  /** Whose token it is, sealed, where it can be exchanged. */
+  readonly sealedSubject?: string | undefined;
 }
 
 /** The longest payload of a token, in bytes of JSON: it has to pass through proxies as a header. */
@@ -35,6 +41,10 @@ export function webIdentityClaims(facts: WebIdentityFacts): Record<string, unkno
     iat: epoch(facts.issuedAt),
     exp: epoch(facts.issuedAt) + facts.seconds,
     jti: facts.tokenId,
+    sid: session?.sessionId,
+    scope: facts.scope,
+    act: actClaim(session?.delegates ?? []),
+    [SUBJECT_CLAIM]: facts.sealedSubject,
     'https://sts.amazonaws.com/': defined({
       aws_account: caller.account,
       source_region: facts.region,

@@ -97,6 +97,9 @@ function setSession(set: Set, session: SessionFacts, now: Date): void {
   set('aws:SourceIdentity', session.sourceIdentity);
   if (session.origin === 'AssumeRoot') set('aws:AssumedRoot', 'true');
   if (session.federation !== undefined) setFederation(set, session.federation);
+  const [acting] = session.delegates ?? [];
+  set('stint:ActorArn', acting?.arn);
+  set('stint:ActorSubject', acting?.subject);
 }
 
 function setTags(set: Set, prefix: string, tags: readonly TagFact[] = []): void {

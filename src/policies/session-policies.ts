@@ -32,19 +32,20 @@ export class SessionPolicies {
 
   /** What limits a session, beyond the policies of whoever it acts as. */
   async limits(session: SessionFacts): Promise<Pick<PolicySet, 'session' | 'scopedDown'>> {
-    const { policies, scopedDown } = session;
+    const { policies, scopedDown, ceilings = [] } = session;
+    const further = [...scopedDown.map((text, index) => [this.#named(`scoped-down-${String(index + 1)}`, text)]), ...(await Promise.all(ceilings.map((ceiling) => this.#passed(ceiling))))];
     return {
       ...(policies === undefined ? {} : { session: await this.#passed(policies) }),
-      ...(scopedDown.length === 0 ? {} : { scopedDown: scopedDown.map((text, index) => [this.#named(`scoped-down-${String(index + 1)}`, text)]) }),
+      ...(further.length === 0 ? {} : { scopedDown: further }),
     };
   }
 
-  /** Refuses (ValidationError) managed policies that do not exist, or belong to another account. */
-  async requireManaged(arns: readonly string[], account: string): Promise<void> {
+  /** Refuses (ValidationError, or as is said) managed policies that do not exist, or belong to another account. */
+  async requireManaged(arns: readonly string[], account: string, refusal: (arn: string) => ApiError = notAttachable): Promise<void> {
     for (const arn of arns) {
       const owner = parseArn(arn)?.account;
       const exists = (owner === account || owner === 'aws') && (await this.managed.findInForce(arn)) !== undefined;
-      if (!exists) throw new ApiError('ValidationError', `Policy ${arn} does not exist or is not attachable.`);
+      if (!exists) throw refusal(arn);
     }
   }
 
@@ -70,4 +71,8 @@ export class SessionPolicies {
       return UNREADABLE;
     }
   }
+}
+
+function notAttachable(arn: string): ApiError {
+  return new ApiError('ValidationError', `Policy ${arn} does not exist or is not attachable.`);
 }

@@ -6,7 +6,7 @@ import { attribution, requireAttribution, valueOf } from '../domain/attribution.
 import { passedPolicies, type Packed, type PassedInput } from '../domain/passed-policies.js';
 import { assumeActions } from '../domain/policy/assume.js';
 import type { FederatedIdentityCaller, SessionOrigin } from '../domain/principal.js';
-import { federatedSessionDuration } from '../domain/session-rules.js';
+import { federatedSessionDuration, withinSubject } from '../domain/session-rules.js';
 import { sessionTags } from '../domain/session-tags.js';
 import { IdentityTokens } from '../federation/identity-tokens.js';
 import { SamlResponses } from '../federation/saml-responses.js';
@@ -18,7 +18,7 @@ import type { RoleRow } from '../roles/roles.entities.js';
 import { RolesStore } from '../roles/roles.store.js';
 import { TrustPolicies } from '../roles/trust.js';
 import { NOBODY, roleAccount } from './assume-role.js';
-import { Issuer, type Issued } from './issuer.js';
+import { Issuer, type Bounds, type Issued } from './issuer.js';
 import type { stsContracts } from './sts.contract.js';
 import { UsedAssertionsStore } from './used-assertions.store.js';
 
@@ -37,6 +37,7 @@ interface Asked extends PassedInput {
   readonly DurationSeconds?: number | undefined;
   readonly MinRemaining?: number | undefined;
   readonly MinimumSessionTokenSize?: number | undefined;
+  readonly bounds?: Bounds | undefined;
 }
 
 /** A session that was begun, and what is answered about it whoever vouched. */
@@ -82,10 +83,10 @@ export class FederatedAssumption {
     private readonly trusted: TrustedIssuers,
   ) {}
 
-  /** Carries out AssumeRoleWithWebIdentity; see its contract for what is refused. */
-  async assumeWithWebIdentity(input: WebIdentityInput, ctx: IssueCtx): Promise<WebIdentityOutput> {
+  /** Carries out AssumeRoleWithWebIdentity, perhaps as an exchange within bounds; see its contract for what is refused. */
+  async assumeWithWebIdentity(input: WebIdentityInput, ctx: IssueCtx, bounds?: Bounds): Promise<WebIdentityOutput> {
     const caller = federated(ctx);
-    const { issued, ...begun } = await this.#begin({ ...input, operation: 'AssumeRoleWithWebIdentity', sessionName: input.RoleSessionName }, ctx);
+    const { issued, ...begun } = await this.#begin({ ...input, operation: 'AssumeRoleWithWebIdentity', sessionName: input.RoleSessionName, bounds }, ctx);
     return { ...issued, ...begun, SubjectFromWebIdentityToken: caller.subject, Provider: caller.issuer, Audience: caller.audience };
   }
 
@@ -106,6 +107,7 @@ export class FederatedAssumption {
   async #begin(asked: Asked, ctx: IssueCtx): Promise<Begun> {
     const caller = federated(ctx);
     const { wishes } = caller;
+    const { bounds } = asked;
     const tags = sessionTags(wishes, undefined);
     const packed = passedPolicies(asked, tags.tags);
     const role = await this.roles.findRoleByArn(asked.RoleArn);
@@ -119,7 +121,8 @@ export class FederatedAssumption {
     // Only now: what a role fixes is told to those who may assume it.
     requireAttribution(fixed.sessionName, asked.sessionName, 'RoleSessionName');
     requireAttribution(fixed.sourceIdentity, sourceIdentity, 'SourceIdentity');
-    await this.sessionPolicies.requireManaged(packed.policies?.arns ?? [], role.accountId);
+    await this.sessionPolicies.requireManaged(packed.policies?.arns ?? [], role.accountId, bounds?.unknownPolicy);
+    const granted = federatedSessionDuration({ requested: asked.DurationSeconds, roleMaximum: role.maxSessionDuration }, wishes, ctx.issuedAt);
     const issued = this.issuer.issue(ctx, {
       actor: { kind: 'assumed-role', account: accountId(role.accountId), roleId: role.roleId, roleName: role.roleName, rolePath: role.path, sessionName: asked.sessionName },
       facts: {
@@ -129,12 +132,13 @@ export class FederatedAssumption {
         federation,
         ...(sourceIdentity !== undefined && { sourceIdentity }),
         ...(packed.policies !== undefined && { policies: packed.policies }),
+        ...bounds?.facts,
       },
-      granted: federatedSessionDuration({ requested: asked.DurationSeconds, roleMaximum: role.maxSessionDuration }, wishes, ctx.issuedAt),
+      granted: bounds === undefined ? granted : withinSubject(granted, bounds.notAfter, ctx.issuedAt),
       requested: asked.DurationSeconds,
       minRemaining: asked.MinRemaining,
       minimumTokenSize: asked.MinimumSessionTokenSize,
-      operation: asked.operation,
+      operation: bounds?.operation ?? asked.operation,
     });
     ctx.note({ resources: [{ accountId: role.accountId, type: 'AWS::IAM::Role', ARN: asked.RoleArn }] });
     return {
@@ -176,6 +180,7 @@ export class FederatedAssumption {
           'sts:SourceIdentity': sourceIdentity,
           'sts:TransitiveTagKeys': transitiveTagKeys.length === 0 ? undefined : transitiveTagKeys,
           'sts:RoleAuthorizedByIdp': isRoleListed ? 'true' : undefined,
+          ...asked.bounds?.context,
         },
       });
     }

@@ -8,7 +8,7 @@ import { passedPolicies } from '../domain/passed-policies.js';
 import { assumeActions } from '../domain/policy/assume.js';
 import type { TrustPolicy } from '../domain/policy/evaluate.js';
 import { callerArn } from '../domain/principal.js';
-import { roleSessionDuration } from '../domain/session-rules.js';
+import { roleSessionDuration, withinSubject } from '../domain/session-rules.js';
 import { inheritedTags, sessionTags, type SessionTags } from '../domain/session-tags.js';
 import { tagKey, type TagFact } from '../domain/tags.js';
 import type { IssueCtx } from '../kernel/handler.js';
@@ -17,7 +17,7 @@ import { SessionPolicies } from '../policies/session-policies.js';
 import type { RoleRow } from '../roles/roles.entities.js';
 import { RolesStore } from '../roles/roles.store.js';
 import { TrustPolicies } from '../roles/trust.js';
-import { Issuer } from './issuer.js';
+import { Issuer, type Bounds } from './issuer.js';
 import { SessionMfa } from './mfa.js';
 import type { stsContracts } from './sts.contract.js';
 
@@ -36,6 +36,7 @@ interface Asked {
   readonly sourceIdentity: string | undefined;
   /** The code of a device came with the call, and was right. */
   readonly hasMfa: boolean;
+  readonly bounds: Bounds | undefined;
 }
 
 /** Starts sessions as roles (AWS STS API Reference: AssumeRole). */
@@ -50,8 +51,8 @@ export class RoleAssumption {
     private readonly mfa: SessionMfa,
   ) {}
 
-  /** Carries out AssumeRole; see its contract for what is refused. */
-  async assume(input: Input, ctx: IssueCtx): Promise<Output> {
+  /** Carries out AssumeRole, perhaps as an exchange within bounds; see its contract for what is refused. */
+  async assume(input: Input, ctx: IssueCtx, bounds?: Bounds): Promise<Output> {
     const { caller } = ctx;
     if (caller.kind === 'root') throw new ApiError('AccessDenied', 'Roles may not be assumed by root accounts.');
     const account = roleAccount(input.RoleArn);
@@ -63,20 +64,21 @@ export class RoleAssumption {
     const sourceIdentity = valueOf(fixed.sourceIdentity, this.#sourceIdentity(input, ctx));
     this.#note(ctx, { input, sourceIdentity });
     const hasMfa = (await this.mfa.spent(input, ctx)) !== undefined;
-    await this.#requireTrust(ctx, { input, role, account, tags, sourceIdentity, hasMfa });
+    await this.#requireTrust(ctx, { input, role, account, tags, sourceIdentity, hasMfa, bounds });
     if (role === undefined) throw new Error('a role that does not exist was allowed');
     // Only now: what a role fixes is told to those who may assume it.
     requireAttribution(fixed.sessionName, input.RoleSessionName, 'RoleSessionName');
     requireAttribution(fixed.sourceIdentity, sourceIdentity, 'SourceIdentity');
-    await this.sessionPolicies.requireManaged(packed.policies?.arns ?? [], account);
+    await this.sessionPolicies.requireManaged(packed.policies?.arns ?? [], account, bounds?.unknownPolicy);
+    const granted = roleSessionDuration({ requested: input.DurationSeconds, roleMaximum: role.maxSessionDuration, chained: caller.session !== undefined });
     const issued = this.issuer.issue(ctx, {
       actor: { kind: 'assumed-role', account: accountId(role.accountId), roleId: role.roleId, roleName: role.roleName, rolePath: role.path, sessionName: input.RoleSessionName },
-      facts: { origin: 'AssumeRole', ...tags, scopedDown: [], ...(sourceIdentity !== undefined && { sourceIdentity }), ...(packed.policies !== undefined && { policies: packed.policies }) },
-      granted: roleSessionDuration({ requested: input.DurationSeconds, roleMaximum: role.maxSessionDuration, chained: caller.session !== undefined }),
+      facts: { origin: 'AssumeRole', ...tags, scopedDown: [], ...(sourceIdentity !== undefined && { sourceIdentity }), ...(packed.policies !== undefined && { policies: packed.policies }), ...bounds?.facts },
+      granted: bounds === undefined ? granted : withinSubject(granted, bounds.notAfter, ctx.issuedAt),
       requested: input.DurationSeconds,
       minRemaining: input.MinRemaining,
       minimumTokenSize: input.MinimumSessionTokenSize,
-      operation: 'AssumeRole',
+      operation: bounds?.operation ?? 'AssumeRole',
     });
     ctx.note({ resources: [{ accountId: role.accountId, type: 'AWS::IAM::Role', ARN: input.RoleArn }], alsoAccount: role.accountId });
     const isPacked = packed.policies !== undefined || (input.Tags?.length ?? 0) > 0;
@@ -111,7 +113,7 @@ export class RoleAssumption {
   }
 
   async #requireTrust(ctx: IssueCtx, asked: Asked): Promise<void> {
-    const { input, role, account, tags, sourceIdentity, hasMfa } = asked;
+    const { input, role, account, tags, sourceIdentity, hasMfa, bounds } = asked;
     const actions = assumeActions({ tags: tags.tags.length > 0, sourceIdentity: sourceIdentity !== undefined, contexts: false });
     for (const action of ['sts:AssumeRole', ...actions]) {
       await this.authorizer.require(ctx, {
@@ -129,6 +131,7 @@ export class RoleAssumption {
           'sts:RoleSessionName': input.RoleSessionName,
           'sts:SourceIdentity': sourceIdentity,
           'sts:TransitiveTagKeys': tags.transitiveTagKeys.length === 0 ? undefined : tags.transitiveTagKeys,
+          ...bounds?.context,
         },
       });
     }

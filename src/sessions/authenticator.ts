@@ -86,11 +86,12 @@ export class Authenticator {
     return {
       secretOf: key.secret,
       secret: () => this.keyring.openAccessKey(key.accessKeyId, key.secret),
-      identify: async () => ({ caller: await this.#owner(key) }),
+      identify: async () => ({ caller: await this.ownerOf(key) }),
     };
   }
 
-  async #owner(key: AccessKeyRow): Promise<Holder> {
+  /** Whose long-term key it is. Throws InvalidClientTokenId where he is gone. */
+  async ownerOf(key: AccessKeyRow): Promise<Holder> {
     const account = accountId(key.accountId);
     if (key.userId === null) return { kind: 'root', account, accessKeyId: key.accessKeyId };
     const user = await this.identities.findUser(key.userId);
@@ -108,7 +109,7 @@ export class Authenticator {
     if (opened === undefined || !('claims' in opened)) throw invalidToken({ accessKeyId: signed.accessKeyId, why: 'the session token does not open' });
     const { claims } = opened;
     if (now >= claims.session.expiresAt) throw expiredToken('expired');
-    return { secretOf: claims.session.sessionId, secret: () => claims.secret, identify: () => this.#holder(claims) };
+    return { secretOf: claims.session.sessionId, secret: () => claims.secret, identify: () => this.holderOf(claims) };
   }
 
   #verify(request: HttpRequest, signed: SignedRequest, credential: Credential): void {
@@ -122,7 +123,7 @@ export class Authenticator {
   }
 
   /** A session ends when it is revoked, and with whoever it acts as; the client learns only that it has to fetch a new one. */
-  async #holder(claims: SessionClaims): Promise<Pick<Authenticated, 'caller' | 'over'>> {
+  async holderOf(claims: SessionClaims): Promise<Pick<Authenticated, 'caller' | 'over'>> {
     const { caller, gone } = await this.#acting(claims);
     const why = this.revocations.isEnded(claims.session) ? 'revoked' : gone;
     return why === undefined ? { caller } : { caller, over: expiredToken(why) };

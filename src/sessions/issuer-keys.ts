@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } fr
 import { promisify } from 'node:util';
 
 import { Inject, Injectable } from '@nestjs/common';
-import { calculateJwkThumbprint, jwtVerify, SignJWT, type JWTPayload } from 'jose';
+import { calculateJwkThumbprint, compactVerify, jwtVerify, SignJWT, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 
 import { nextKeyFrom, publishedKeys, SIGNING_ALGORITHMS, signingKeyAt, type SigningAlgorithm } from '../domain/issuer-keys.js';
@@ -79,6 +79,18 @@ export class IssuerKeys {
     await jwtVerify(token, publicKey, { algorithms: [algorithm], currentDate: new Date((claims.iat ?? 0) * 1000), ...(claims.iss !== undefined && { issuer: claims.iss }), ...(claims.aud !== undefined && { audience: claims.aud }), typ: 'JWT' });
     if (!publishedKeys(issuer.keys, now).includes(key)) throw new Error('a token was signed with a key that is not published');
     return { token, keyId: key.keyId };
+  }
+
+  /** Whether an account signed a token (JWS Compact Serialization) with a key that it publishes; false where it does not issue. */
+  async isSigned(accountId: string, { text, algorithm, keyId }: { text: string; algorithm: string; keyId: string | undefined }): Promise<boolean> {
+    if (!(await this.store.areIssuing()).has(accountId)) return false;
+    const issuer = await this.store.find(accountId);
+    const key = issuer?.enabled === true ? publishedKeys(issuer.keys, this.clock.now()).find((published) => published.keyId === keyId && published.algorithm === algorithm) : undefined;
+    if (key === undefined) return false;
+    return compactVerify(text, createPublicKey({ key: key.publicJwk, format: 'jwk' }), { algorithms: [key.algorithm] }).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** Gives an issuer the keys it lacks; it must be held by the transaction. Answers how many were made. */

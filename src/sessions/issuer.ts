@@ -4,6 +4,7 @@ import { Inject, Injectable } from '@nestjs/common';
 
 import { NONCE_BYTES } from '../domain/aead.js';
 import type { AccountId } from '../domain/arn.js';
+import type { ApiError } from '../domain/errors.js';
 import { ACCESS_KEY_ID_BYTES, accessKeyId, SECRET_ACCESS_KEY_BYTES, secretAccessKey } from '../domain/ids.js';
 import { callerArn, callerUserId, principalArn, principalId, type Caller, type SessionFacts } from '../domain/principal.js';
 import { sameSecret } from '../domain/secret.js';
@@ -28,7 +29,7 @@ export type Actor =
 /** What a new session says, beyond whom it acts as. */
 export interface SessionRequest {
   readonly actor: Actor;
-  readonly facts: Pick<SessionFacts, 'origin' | 'sourceIdentity' | 'tags' | 'transitiveTagKeys' | 'policies' | 'scopedDown' | 'mfaAt' | 'narrowedFrom' | 'federation'>;
+  readonly facts: Pick<SessionFacts, 'origin' | 'sourceIdentity' | 'tags' | 'transitiveTagKeys' | 'policies' | 'scopedDown' | 'mfaAt' | 'narrowedFrom' | 'federation' | 'ceilings' | 'delegates'>;
   /** How long the session lasts, before the rules of chains are applied. */
   readonly granted: Granted;
   /** DurationSeconds of the request. */
@@ -40,6 +41,19 @@ export interface SessionRequest {
   /** The operation that makes it, and what its caller calls it. */
   readonly operation: string;
   readonly description?: string | undefined;
+}
+
+/** What holds for a session that somebody is given in exchange, beyond what would hold if he assumed the role. */
+export interface Bounds {
+  readonly operation: string;
+  /** When what is exchanged ends. */
+  readonly notAfter: Date;
+  /** What narrowed the session that is exchanged, and who acts for it. */
+  readonly facts: Pick<SessionFacts, 'ceilings' | 'delegates'> & Partial<Pick<SessionFacts, 'scopedDown'>>;
+  /** Condition keys that say who acts. */
+  readonly context: Readonly<Record<string, string | undefined>>;
+  /** How a managed policy is refused that is not there. */
+  readonly unknownPolicy: (arn: string) => ApiError;
 }
 
 /** New credentials and what is answered about them. */
@@ -95,6 +109,8 @@ export class Issuer {
       accessKeyId: accessKeyId('ASIA', this.random.bytes(ACCESS_KEY_ID_BYTES)),
       secret: secretAccessKey(this.random.bytes(SECRET_ACCESS_KEY_BYTES)),
       session: {
+        // Who acts for somebody goes on acting for him, whatever sessions he obtains.
+        ...(caller.session?.delegates && { delegates: caller.session.delegates }),
         ...request.facts,
         ...begun,
         chain,

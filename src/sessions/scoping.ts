@@ -29,10 +29,10 @@ export class ScopingDown {
     const scopedDown = [...session.scopedDown, ...(input.Policy === undefined ? [] : [input.Policy])];
     if (scopedDown.length > SCOPES_MAX) throw new ApiError('ValidationError', `A session can be scoped down by at most ${String(SCOPES_MAX)} policies, one upon another.`);
     const left = Math.floor(session.expiresAt.getTime() / 1000) - Math.floor(ctx.issuedAt.getTime() / 1000);
-    const { origin, tags, transitiveTagKeys, policies, sourceIdentity, mfaAt, federation } = session;
+    const { origin, tags, transitiveTagKeys, policies, sourceIdentity, mfaAt, federation, ceilings } = session;
     const issued = this.issuer.issue(ctx, {
       actor,
-      facts: { origin, tags, transitiveTagKeys, scopedDown, narrowedFrom: tokenIssueTime(session), ...(policies && { policies }), ...(sourceIdentity !== undefined && { sourceIdentity }), ...(mfaAt && { mfaAt }), ...(federation && { federation }) },
+      facts: { origin, tags, transitiveTagKeys, scopedDown, narrowedFrom: tokenIssueTime(session), ...(policies && { policies }), ...(sourceIdentity !== undefined && { sourceIdentity }), ...(mfaAt && { mfaAt }), ...(federation && { federation }), ...(ceilings && { ceilings }) },
       granted: scopedDuration(input.DurationSeconds, left),
       requested: input.DurationSeconds,
       minRemaining: input.MinRemaining,

@@ -10,6 +10,9 @@ import { RoleAssumption } from './assume-role.js';
 import { RootAssumption } from './assume-root.js';
 import { FederatedAssumption, FederatedProofs } from './assume-federated.js';
 import { Authenticator } from './authenticator.js';
+import { Delegation } from './delegation.js';
+import { ExchangeOperations } from './exchange.operations.js';
+import { IdentityTokenIssuer } from './identity-token-issuer.js';
 import { IssuedAnswers } from './issued-answers.js';
 import { IssuedAnswersStore } from './issued-answers.store.js';
 import { IssuerKeys } from './issuer-keys.js';
@@ -26,11 +29,13 @@ import { SignInProofs, SignIns } from './sign-in.js';
 import { SessionsStore } from './sessions.store.js';
 import { Stamping } from './stamping.js';
 import { StsOperations } from './sts.operations.js';
+import { SubjectTokens } from './subject-tokens.js';
+import { TokenExchange } from './token-exchange.js';
 import { UsedAssertionsStore } from './used-assertions.store.js';
 import { WebIdentityOperations } from './web-identity.operations.js';
 
 const stores = [SessionsStore, RevocationsStore, IssuedAnswersStore, UsedAssertionsStore, IssuersStore];
-const providers = [...stores, Revocations, Issuer, Authenticator, Stamping, Retention, IssuedAnswers, RoleAssumption, RootAssumption, FederatedAssumption, FederatedProofs, ScopingDown, SessionMfa, StsOperations, SessionOperations, IssuerKeys, WebIdentityOperations, SignInProofs, SignIns, SignInOperations];
+const providers = [...stores, Revocations, Issuer, Authenticator, Stamping, Retention, IssuedAnswers, RoleAssumption, RootAssumption, FederatedAssumption, FederatedProofs, ScopingDown, SessionMfa, StsOperations, SessionOperations, IssuerKeys, WebIdentityOperations, SignInProofs, SignIns, SignInOperations, IdentityTokenIssuer, SubjectTokens, Delegation, TokenExchange, ExchangeOperations];
 const imports = [IdentitiesModule, RolesModule, PoliciesModule, MfaModule, FederationModule, AccountModule];
 
 @Module({ imports, providers, exports: [...imports, ...providers] })

@@ -76,8 +76,7 @@ export class SessionOperations {
       }),
     RevokeSession: async (input, ctx) => {
       const row = await this.#found(ctx.tx, ctx.caller.account, input.SessionId);
-      ctx.note({ alsoAccount: row.accountId === ctx.caller.account ? row.issuerAccountId : row.accountId });
-      return this.#end(ctx, { kind: 'session', subjects: [row.sessionId], filter: { throughSessionId: row.sessionId } });
+      return this.end(ctx, row);
     },
     RevokeSessions: async (input, ctx) => {
       const { PrincipalArn, Subject, RoleArn, RootSessionId } = input;
@@ -98,6 +97,19 @@ export class SessionOperations {
       });
     },
   });
+
+  /** Ends a session and all that were obtained with it. */
+  async end(ctx: ChangeCtx, row: SessionRow): Promise<Revoked> {
+    ctx.note({ alsoAccount: row.accountId === ctx.caller.account ? row.issuerAccountId : row.accountId });
+    return this.#end(ctx, { kind: 'session', subjects: [row.sessionId], filter: { throughSessionId: row.sessionId } });
+  }
+
+  /** Whether whoever a session acts as still exists. */
+  async exists(tx: ReadTx, row: SessionRow): Promise<boolean> {
+    if (row.roleId !== null) return (await this.roles.rolesById(tx, [row.roleId])).length > 0;
+    const userId = row.kind === 'user' ? row.principalId : row.kind === 'federated-user' ? row.issuerId : undefined;
+    return userId?.startsWith('AIDA') !== true || (await this.identities.usersById(tx, [userId])).length > 0;
+  }
 
   async #found(tx: ReadTx, account: string, sessionId: string): Promise<SessionRow> {
     const row = await this.store.find(tx, account, sessionId);
@@ -212,17 +224,10 @@ export class SessionOperations {
       Account: row.accountId,
       PrincipalArn: row.principalArn,
       PrincipalId: row.principalId,
-      Alive: session.Status === 'active' && (await this.#exists(tx, row)),
+      Alive: session.Status === 'active' && (await this.exists(tx, row)),
       Session: session,
       Chain: links,
     };
-  }
-
-  /** Whether whoever a session acts as still exists. */
-  async #exists(tx: ReadTx, row: SessionRow): Promise<boolean> {
-    if (row.roleId !== null) return (await this.roles.rolesById(tx, [row.roleId])).length > 0;
-    const userId = row.kind === 'user' ? row.principalId : row.kind === 'federated-user' ? row.issuerId : undefined;
-    return userId?.startsWith('AIDA') !== true || (await this.identities.usersById(tx, [userId])).length > 0;
   }
 
   async #keyHolder(id: string | undefined, account: string): Promise<z.input<typeof sessionContracts.WhoIs.output>> {

@@ -3,21 +3,15 @@ import type { z } from 'zod';
 
 import { ApiError } from '../domain/errors.js';
 import { requireSessionTags } from '../domain/session-tags.js';
-import { webIdentityClaims, webIdentityDuration } from '../domain/web-identity.js';
-import { Random } from '../kernel/effects.js';
+import { webIdentityDuration } from '../domain/web-identity.js';
 import { Endpoint } from '../kernel/endpoint.js';
-import { implement, type IssueCtx } from '../kernel/handler.js';
-import { Authorizer } from '../policies/authorizer.js';
+import { implement } from '../kernel/handler.js';
+import { IdentityTokenIssuer, issuerOf } from './identity-token-issuer.js';
 import { IssuerKeys } from './issuer-keys.js';
 import { IssuersStore } from './issuers.store.js';
 import { webIdentityContracts } from './web-identity.contract.js';
 
 type Input = z.output<typeof webIdentityContracts.GetWebIdentityToken.input>;
-
-/** Where an account's issuer is found; its discovery document and keys lie beneath (OpenID Connect Discovery 1.0 §4). */
-export function issuerOf(endpoint: string, accountId: string): string {
-  return `${endpoint}/oidc/${accountId}`;
-}
 
 /** Use cases of web identity tokens. */
 @Injectable()
@@ -25,9 +19,8 @@ export class WebIdentityOperations {
   constructor(
     private readonly keys: IssuerKeys,
     private readonly issuers: IssuersStore,
-    private readonly authorizer: Authorizer,
+    private readonly tokens: IdentityTokenIssuer,
     private readonly endpoint: Endpoint,
-    private readonly random: Random,
   ) {}
 
   readonly operations = implement(webIdentityContracts, {
@@ -36,22 +29,10 @@ export class WebIdentityOperations {
       requireOwnIdentity(input);
       requireSessionTags(input.Tags ?? []);
       const seconds = webIdentityDuration(input.DurationSeconds, caller.session, now);
-      await this.#judge(input, seconds, ctx);
-      const tokenId = this.random.uuid();
-      const claims = webIdentityClaims({
-        caller,
-        issuer: issuerOf(this.endpoint.url, caller.account),
-        audience: input.Audience,
-        tokenId,
-        issuedAt: now,
-        seconds,
-        region: ctx.source.region,
-        principalTags: await this.authorizer.principalTags(caller),
-        requestTags: input.Tags ?? [],
-      });
-      const signed = await this.keys.sign(caller.account, input.SigningAlgorithm, claims);
-      if (signed === undefined) throw new ApiError('OutboundWebIdentityFederationDisabledException', 'Outbound web identity federation is not enabled for this account.');
-      ctx.note({ additional: { jti: tokenId, kid: signed.keyId } });
+      // Nobody comes here without a credential: the executor asked for a signature.
+      if (caller.kind === 'federated-identity') throw new Error('nobody signed the call');
+      const signed = await this.tokens.issue({ holder: caller, audience: input.Audience, algorithm: input.SigningAlgorithm, seconds, requestTags: input.Tags ?? [] }, ctx);
+      ctx.note({ additional: { jti: signed.tokenId, kid: signed.keyId } });
       return { WebIdentityToken: signed.token, Expiration: new Date((Math.floor(now.getTime() / 1000) + seconds) * 1000) };
     },
     EnableOutboundWebIdentityFederation: async (_, ctx) => {
@@ -73,24 +54,6 @@ export class WebIdentityOperations {
       return { IssuerIdentifier: issuerOf(this.endpoint.url, account), JwtVendingEnabled: true };
     },
   });
-
-  async #judge(input: Input, seconds: number, ctx: IssueCtx): Promise<void> {
-    const actions = ['sts:GetWebIdentityToken', ...((input.Tags?.length ?? 0) > 0 ? ['sts:TagGetWebIdentityToken'] : [])];
-    for (const action of actions) {
-      await this.authorizer.require(ctx, {
-        action,
-        resource: '*',
-        resourceAccount: ctx.caller.account,
-        requestTags: input.Tags ?? [],
-        context: {
-          'sts:IdentityTokenAudience': input.Audience,
-          'sts:SigningAlgorithm': input.SigningAlgorithm,
-          'sts:DurationSeconds': String(seconds),
-          'sts:SubjectMode': 'AWSIdentity',
-        },
-      });
-    }
-  }
 }
 
 /**

@@ -5,6 +5,7 @@ import { parseInput } from '../../src/contract/validation.js';
 import { ApiError } from '../../src/domain/errors.js';
 import { TestApp } from '../support/app.js';
 import { metadata } from '../support/identity-providers.js';
+import { ACCESS_TOKEN, CREDENTIALS, ID_TOKEN, JWT } from '../support/oauth.js';
 import { call, effectOf, expectRefused, expectUnrecorded, facesOf, operationOf, registry, type Input } from '../support/calls.js';
 
 /** A value that violates a constraint, and what the constraint says. */
@@ -36,6 +37,17 @@ const violations: Readonly<Record<string, readonly Violation[]>> = {
   TrustedIssuersMode: [oneOf('off', 'report-only', 'enforce')],
   TrustedIssuers: [more(100, 'https://idp.example')],
   WebIdentityToken: [shorter('abc', 4), longer(20_000)],
+  SubjectToken: [shorter('abc', 4), longer(20_000)],
+  ActorToken: [shorter('abc', 4), longer(20_000)],
+  SubjectTokenType: [oneOf(ID_TOKEN, JWT, ACCESS_TOKEN)],
+  ActorTokenType: [oneOf(ID_TOKEN, JWT, ACCESS_TOKEN)],
+  RequestedTokenType: [oneOf(ACCESS_TOKEN, JWT, CREDENTIALS)],
+  'ExchangeToken Audience': [shorter('', 1), longer(1000)],
+  'ExchangeSession Audience': [shorter('', 1), longer(1000)],
+  'ExchangeToken Scope': [shorter('', 1), longer(1000)],
+  'ExchangeSession Scope': [shorter('', 1), longer(1000)],
+  Token: [shorter('', 1), longer(20_000)],
+  TokenTypeHint: [longer(255)],
   SAMLAssertion: [shorter('abc', 4), longer(100_000)],
   AWSServiceName: [shorter('', 1), longer(128), pattern('a b', '[\\w+=,.@-]+')],
   Account: [shorter('ab', 3), longer(63), pattern('A_b', '[a-z0-9-]*')],
@@ -160,6 +172,9 @@ const flags = [['CreatePolicyVersion', 'SetAsDefault'], ['ListPolicies', 'OnlyAt
 const valid: Readonly<Record<string, unknown>> = {
   AWSServiceName: 'x.amazonaws.com',
   WebIdentityToken: 'none',
+  SubjectToken: 'none',
+  SubjectTokenType: JWT,
+  Token: 'none',
   SAMLAssertion: 'none',
   PrincipalArn: 'arn:aws:iam::123456789012:saml-provider/none',
   AccountAlias: 'name',
@@ -215,7 +230,7 @@ const valid: Readonly<Record<string, unknown>> = {
 const inPart = (value: string): string => (value.length > 4096 ? `${value.slice(0, 4096)}…` : value);
 
 /** What is secret is never said again. */
-const SECRET = ['EncodedMessage', 'TokenCode', 'SAMLAssertion', 'TradeInToken', 'WebIdentityToken'];
+const SECRET = ['EncodedMessage', 'TokenCode', 'SAMLAssertion', 'TradeInToken', 'WebIdentityToken', 'SubjectToken', 'ActorToken', 'Token'];
 
 describe('an input that violates constraints', () => {
   let app: TestApp;

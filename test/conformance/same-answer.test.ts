@@ -34,7 +34,7 @@ function ofEvent({ outcome, event_name, error_code, text }: AuditEvent): string 
 const leavesOnlyItsEvent = ['GetWebIdentityToken', 'UnlockMFADevice'];
 
 /** Refusals of calls that prove nothing of who makes them. */
-const unproved = ['AssumeRoleWithWebIdentity IDPCommunicationError', 'AssumeRoleWithSAML ExpiredTokenException', 'AssumeRoleWithSAML IDPRejectedClaim'];
+const unproved = ['ExchangeToken IDPCommunicationError', 'AssumeRoleWithWebIdentity IDPCommunicationError', 'AssumeRoleWithSAML ExpiredTokenException', 'AssumeRoleWithSAML IDPRejectedClaim'];
 
 describe('an operation answers the same on every face', () => {
   const apps = new Map<Face, TestApp>();
@@ -92,7 +92,7 @@ describe('an operation answers the same on every face', () => {
   }
 
   /** Operations that admit any caller, or judge it themselves. */
-  const open = ['AssumeRole', 'AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity', 'AssumeRoot', 'GetCallerIdentity', 'GetScopedCredentials', 'GetSessionToken', 'GetWebIdentityToken', 'SignIn'];
+  const open = ['AssumeRole', 'AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity', 'AssumeRoot', 'ExchangeSession', 'ExchangeToken', 'GetCallerIdentity', 'GetScopedCredentials', 'GetSessionToken', 'GetWebIdentityToken', 'RevokeToken', 'SignIn'];
   /** Operations that never succeed, and say so. */
   const never = ['CreateServiceLinkedRole', 'DeleteServiceLinkedRole', 'GetDelegatedAccessToken', 'GetServiceLinkedRoleDeletionStatus'];
   const permitted = [...new Map(scenarios.filter((scenario) => scenario.expected === 'ok' && !open.includes(scenario.operation)).reverse().map((scenario) => [scenario.operation, scenario])).values()];

@@ -8,6 +8,7 @@ import { call, decisionIn, effectOf, facesOf, operationOf, registry, type Called
 import { oidcInputs, samlInputs } from '../support/federation-scenarios.js';
 import { metadata } from '../support/identity-providers.js';
 import { allows, keysOf, trusts, World, type Role, type User } from '../support/world.js';
+import { CREDENTIALS, ID_TOKEN } from '../support/oauth.js';
 
 /** An account with one of everything, as somebody who knows all its names sees it. */
 interface Victim {
@@ -143,13 +144,14 @@ const aims: Readonly<Record<string, readonly ((at: Target) => Input)[]>> = {
   GetScopedCredentials: [() => ({ DurationSeconds: 900 })],
   GetSession: [(at) => ({ SessionId: at.sessionId })],
   GetSessionToken: [() => ({}), with_(mfaDevice, { TokenCode: '123456' })],
-  GetWebIdentityToken: [() => ({ Audience: ['a'], SigningAlgorithm: 'ES384' })],
+  IntrospectToken: [() => ({ Token: 'none' })], RevokeToken: [() => ({ Token: 'none' })], GetWebIdentityToken: [() => ({ Audience: ['a'], SigningAlgorithm: 'ES384' })],
   ListSessions: [() => ({}), (at) => ({ RootSessionId: at.sessionId })],
   RevokeSession: [(at) => ({ SessionId: at.sessionId })],
   RevokeSessions: [(at) => ({ RoleArn: at.roleArn }), (at) => ({ PrincipalArn: at.userArn }), (at) => ({ RootSessionId: at.sessionId })],
   WhoIs: [(at) => ({ AccessKeyId: at.sessionKeyId }), (at) => ({ AccessKeyId: at.accessKeyId }), (at) => ({ TokenSha256: at.tokenSha256 })],
   AssumeRole: [(at) => ({ RoleArn: at.roleArn, RoleSessionName: 'stranger' }), (at) => ({ RoleArn: at.roleArn, RoleSessionName: 'stranger', ...mfaDevice(at), TokenCode: '123456' })],
   AssumeRoleWithSAML: [(at) => ({ RoleArn: at.roleArn, PrincipalArn: at.samlArn, SAMLAssertion: 'none' })],
+  ExchangeToken: [(at) => ({ SubjectToken: strangersToken, SubjectTokenType: ID_TOKEN, RoleArn: at.roleArn })], ExchangeSession: [(at) => ({ RoleArn: at.roleArn, RequestedTokenType: CREDENTIALS })],
   AssumeRoleWithWebIdentity: [(at) => ({ RoleArn: at.roleArn, RoleSessionName: 'stranger', WebIdentityToken: strangersToken })],
   CreateAccessKey: [user],
   CreateAccount: [(at) => ({ AccountName: 'mine', AccountId: at.account })],
@@ -237,7 +239,7 @@ const own = ['GetAccountAuthorizationDetails', 'GetAccountSettings', 'GetAccount
 /** Operations on the caller himself or his account: there is no name by which to aim at anybody else. */
 const nameless = [
   'CreateServiceLinkedRole', 'GenerateCredentialReport', 'GetCredentialReport', 'SetSecurityTokenServicePreferences', 'ChangePassword', 'DeleteAccountPasswordPolicy', 'DisableOutboundWebIdentityFederation', 'EnableOutboundWebIdentityFederation',
-  'GetAccountPasswordPolicy', 'GetDelegatedAccessToken', 'GetFederationToken', 'GetOutboundWebIdentityFederationInfo', 'GetScopedCredentials', 'GetSessionToken', 'GetWebIdentityToken', 'UpdateAccountPasswordPolicy', 'UpdateAccountSettings',
+  'GetAccountPasswordPolicy', 'GetDelegatedAccessToken', 'GetFederationToken', 'GetOutboundWebIdentityFederationInfo', 'GetScopedCredentials', 'GetSessionToken', 'GetWebIdentityToken', 'IntrospectToken', 'RevokeToken', 'UpdateAccountPasswordPolicy', 'UpdateAccountSettings',
 ];
 
 /** AWS says of an account, to whoever asks, which identity providers it has (sts-api §12, §13): the texts differ. */
@@ -398,7 +400,7 @@ describe.each(['an ordinary account', 'the management account'])('what belongs t
           const callerId = stranger.world.root.account;
           // A role session has no keys of its own, and is told so before anything is looked for.
           const needsName = operation !== 'WhoIs' && name.startsWith('role session') && 'AccessKeyId' in input && !('UserName' in input);
-          expect(result.code).toMatch(needsName ? /^(ValidationError|AccessDenied)$/ : /^(NoSuchEntity|AccessDenied|InvalidIdentityToken|InvalidInput|InvalidAuthorizationMessageException|ValidationError|SignInRefused)$/);
+          expect(result.code).toMatch(needsName ? /^(ValidationError|AccessDenied)$/ : /^(NoSuchEntity|AccessDenied|InvalidIdentityToken|InvalidInput|InvalidSubjectCredentials|InvalidAuthorizationMessageException|ValidationError|SignInRefused)$/);
           expect(comparable(result, { named: target, callerId })).toEqual(comparable(asIfAbsent, { named: ghost, callerId }));
         }
       }

@@ -5,6 +5,7 @@ import { FIRST, SECOND } from './password-scenarios.js';
 import { Authenticator } from './authenticator.js';
 import { metadata, privateKey } from './identity-providers.js';
 import { SamlProvider } from './saml-world.js';
+import { CREDENTIALS, ID_TOKEN, OAuth } from './oauth.js';
 import { fromBase32 } from './totp.js';
 import { allows, trusts, World } from './world.js';
 
@@ -83,7 +84,7 @@ async function tour(allowed: Allowed, at: { app: TestApp; face: Face; caller: Ke
   secrets.set(session.secretAccessKey, `the secret of a session (${face})`).set(session.sessionToken ?? '', `the token of a session (${face})`);
   for (const operation of ['GetCallerIdentity', 'ListRoles', 'ListAuditEvents']) await allowed(operation, {}, session);
   await instanceProfiles(allowed, { RoleName, InstanceProfileName: `profile-${face}` });
-  await sessions(allowed, { face, caller, secrets, RoleArn, member: (account.output as { account: { accountId: string } }).account.accountId });
+  await sessions(allowed, { app: at.app, face, caller, secrets, RoleArn, member: (account.output as { account: { accountId: string } }).account.accountId });
   await managedPolicies(allowed, { UserName, RoleName, PolicyName: `Managed-${face}` });
   await groupsAndBoundaries(allowed, { UserName, RoleName, GroupName: `group-${face}` });
   await identityProviders(allowed, { face, secrets });
@@ -136,7 +137,7 @@ async function wholeAccount(allowed: Allowed, { face, settled }: { face: Face; s
 }
 
 /** Sessions of every kind, what is seen of them, and their end. */
-async function sessions(allowed: Allowed, at: { face: Face; caller: Keys & { arn: string }; secrets: Map<string, string>; RoleArn: string; member: string }): Promise<void> {
+async function sessions(allowed: Allowed, at: { app: TestApp; face: Face; caller: Keys & { arn: string }; secrets: Map<string, string>; RoleArn: string; member: string }): Promise<void> {
   const { face, caller, secrets, RoleArn } = at;
   const Policy = JSON.stringify(allows('*'));
   const keep = (what: string, { output }: Called): Keys => {
@@ -154,6 +155,7 @@ async function sessions(allowed: Allowed, at: { face: Face; caller: Keys & { arn
   const { output } = await allowed('GetWebIdentityToken', { Audience: ['a'], SigningAlgorithm: 'ES384' }, session);
   secrets.set((output as { webIdentityToken: string }).webIdentityToken, `a web identity token (${face})`);
   await allowed('GetOutboundWebIdentityFederationInfo', {});
+  await exchanged(allowed, { app: at.app, face, secrets, caller }, session);
   await allowed('DisableOutboundWebIdentityFederation', {});
   const listed = await allowed('ListSessions', { RoleArn });
   const SessionId = (listed.output as { sessions: { sessionId: string }[] }).sessions[0]?.sessionId;
@@ -161,6 +163,28 @@ async function sessions(allowed: Allowed, at: { face: Face; caller: Keys & { arn
   await allowed('WhoIs', { AccessKeyId: session.accessKeyId });
   await allowed('RevokeSession', { SessionId });
   await allowed('RevokeSessions', { RoleArn });
+}
+
+/** What is exchanged for a session, and for a token of it. */
+async function exchanged(allowed: Allowed, { app, face, secrets, caller }: { app: TestApp; face: Face; secrets: Map<string, string>; caller: Keys & { arn: string } }, session: Keys): Promise<void> {
+  const RoleName = `exchanged-${face}`;
+  const trust = trusts({ AWS: app.root.account }, undefined, 'sts:AssumeRole');
+  const role = await allowed('CreateRole', { RoleName, AssumeRolePolicyDocument: JSON.stringify(trust) });
+  const RoleArn = (role.output as { role: { arn: string } }).role.arn;
+  await allowed('PutRolePolicy', { RoleName, PolicyName: 'own', PolicyDocument: JSON.stringify(allows('*')) });
+  const token = await allowed('ExchangeSession', { RoleArn }, session);
+  const SubjectToken = (token.output as { accessToken: string }).accessToken;
+  const jwt = await new OAuth(app).jwt(caller);
+  const credentials = await allowed('ExchangeToken', { SubjectToken: jwt, SubjectTokenType: ID_TOKEN, RoleArn, RequestedTokenType: CREDENTIALS });
+  // Who proves himself is refused by a role that does not trust him.
+  await call(app, 'rest', { operation: 'ExchangeToken', keys: caller, input: { SubjectToken: jwt, SubjectTokenType: ID_TOKEN, RoleArn: `${RoleArn}-of-nobody` } });
+  const made = keysIn(credentials.output, 'credentials');
+  secrets.set(SubjectToken, `an exchanged token (${face})`).set(jwt, `a token for the exchange (${face})`);
+  secrets.set(made.secretAccessKey, `the secret of an exchanged session (${face})`).set(made.sessionToken ?? '', `the token of an exchanged session (${face})`);
+  await allowed('IntrospectToken', { Token: SubjectToken });
+  await allowed('RevokeToken', { Token: SubjectToken });
+  await allowed('DeleteRolePolicy', { RoleName, PolicyName: 'own' });
+  await allowed('DeleteRole', { RoleName });
 }
 
 /** What can be done with a managed policy, from its beginning to its end. */

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../src/domain/errors.js';
 import { accountScenarios } from './account-scenarios.js';
 import type { Keys } from './app.js';
 import { call, decisionIn, type Decided, type Input } from './calls.js';
+import { exchangeScenarios } from './exchange-scenarios.js';
 import { groupScenarios } from './group-scenarios.js';
 import { profileScenarios } from './profile-scenarios.js';
 import { mfaScenarios } from './mfa-scenarios.js';
@@ -203,4 +204,4 @@ const explained: Scenario[] = [
 ];
 
 /** What every face must agree on. */
-export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...groupScenarios, ...federationScenarios, ...profileScenarios, ...accountScenarios, ...passwordScenarios, ...mfaScenarios, ...signInScenarios, ...trustScenarios, ...webIdentityScenarios, ...samlScenarios, ...sessionScenarios, ...stint, ...explained];
+export const scenarios: readonly Scenario[] = [...sts, ...users, ...roles, ...inlinePolicies('User'), ...inlinePolicies('Role'), ...managedScenarios, ...groupScenarios, ...federationScenarios, ...profileScenarios, ...accountScenarios, ...passwordScenarios, ...mfaScenarios, ...signInScenarios, ...trustScenarios, ...webIdentityScenarios, ...samlScenarios, ...exchangeScenarios, ...sessionScenarios, ...stint, ...explained];

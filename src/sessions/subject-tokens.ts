@@ -1,0 +1,137 @@
+import { Injectable } from '@nestjs/common';
+
+import { isAccountId } from '../domain/arn.js';
+import { ApiError } from '../domain/errors.js';
+import { badToken, readIdentityToken, requireValidClaims, type UnverifiedToken } from '../domain/identity-token.js';
+import { JsonNumber, isObject, type Json } from '../domain/policy/json.js';
+import { principalId } from '../domain/principal.js';
+import { openSubject, SUBJECT_CLAIM, type Sealed } from '../domain/subject-token.js';
+import { IdentityTokens } from '../federation/identity-tokens.js';
+import { IdentitiesStore } from '../identities/identities.store.js';
+import { Endpoint } from '../kernel/endpoint.js';
+import type { Proved } from '../kernel/handler.js';
+import { Keyring } from '../kernel/keyring.js';
+import { roleAccount } from './assume-role.js';
+import { Authenticator, type Authenticated } from './authenticator.js';
+import { issuerOf, tokenEndpointOf } from './identity-token-issuer.js';
+import { IssuerKeys } from './issuer-keys.js';
+
+/** What a token says that its bearer is. */
+export interface Proof extends Proved {
+  /** `sub` and `iss`. */
+  readonly subject: string;
+  readonly issuer: string;
+  readonly expiresAt: Date;
+  /** `jti`, as much of it as is recorded. */
+  readonly tokenId?: string;
+}
+
+/** How much of a foreign id is recorded, in characters. */
+const TOKEN_ID_MAX = 255;
+const NO_TOKEN = 'The token was not issued for the token endpoint of this service, or has been changed.';
+
+/** Believes tokens that are brought to be exchanged: those of Stint's own issuers, and those of identity providers. */
+@Injectable()
+export class SubjectTokens {
+   
+  constructor(
+    private readonly federated: IdentityTokens,
+    private readonly keys: IssuerKeys,
+    private readonly keyring: Keyring,
+    private readonly authenticator: Authenticator,
+    private readonly identities: IdentitiesStore,
+    private readonly endpoint: Endpoint,
+  ) {}
+
+  /**
+   * Who brings a token, for a role. Where that is known, whatever speaks against him is answered, not thrown. Throws InvalidIdentityToken, and
+   * IDPCommunicationError where the provider cannot be asked.
+   */
+  async verify(text: string, roleArn: string, now: Date): Promise<Proof> {
+    const token = readIdentityToken(text);
+    const account = this.issuingAccount(token);
+    const proved = account === undefined ? await this.#vouchedFor(token, roleArn, now) : await this.#own(token, account, now);
+    return { ...proved, ...saying(token) };
+  }
+
+  /** What a token says of itself that was verified before. */
+  read(text: string): Omit<Proof, 'caller'> {
+    return saying(readIdentityToken(text));
+  }
+
+  /** The account whose issuer a token names; undefined where that is none of Stint's. */
+  issuingAccount({ issuer }: UnverifiedToken): string | undefined {
+    const account = issuer.slice(issuer.lastIndexOf('/') + 1);
+    return isAccountId(account) && issuer === issuerOf(this.endpoint.url, account) ? account : undefined;
+  }
+
+  async #vouchedFor(token: UnverifiedToken, roleArn: string, now: Date): Promise<Proved> {
+    const proved = await this.federated.verify(token.text, { account: roleAccount(roleArn), role: roleArn }, now);
+    // Who acts there would be lost here, and the session would look as if nobody did.
+    return token.claims.has('act') ? { refusal: badToken('The token says that somebody acts for its subject; of an identity provider that is not accepted.'), ...proved } : proved;
+  }
+
+  async #own(token: UnverifiedToken, account: string, now: Date): Promise<Proved> {
+    if (!(await this.keys.isSigned(account, token))) throw badToken('The signature of the ID Token is not valid.');
+    const { caller, over } = await this.#holder(await this.#opened(token));
+    if (caller.account !== account) throw badToken(NO_TOKEN);
+    const refusal = over === undefined ? refusalOf(token, tokenEndpointOf(this.endpoint.url), now) : badToken('The session that the token belongs to is over.');
+    return { caller, ...(refusal && { refusal }) };
+  }
+
+  async #opened(token: UnverifiedToken): Promise<Sealed> {
+    const [sealed, tokenId] = [textIn(token, SUBJECT_CLAIM), textIn(token, 'jti')];
+    let found = openSubject(this.keyring, sealed, tokenId);
+    if (found !== undefined && 'unknownKey' in found) {
+      // Another node may have begun a new key.
+      await this.keyring.refresh();
+      found = openSubject(this.keyring, sealed, tokenId);
+    }
+    if (found === undefined || !('opened' in found)) throw badToken(NO_TOKEN);
+    return found.opened;
+  }
+
+  async #holder(sealed: Sealed): Promise<Pick<Authenticated, 'caller' | 'over'>> {
+    if ('session' in sealed) return this.authenticator.holderOf(sealed.session);
+    const key = await this.identities.findAccessKey(sealed.accessKeyId);
+    if (key?.status !== 'Active') throw badToken('The access key that the token was obtained with is gone or inactive.');
+    const caller = await this.authenticator.ownerOf(key);
+    if (principalId(caller) !== sealed.principalId) throw badToken(NO_TOKEN);
+    return { caller };
+  }
+}
+
+/** What speaks against a token that Stint signed. */
+function refusalOf(token: UnverifiedToken, audience: string, now: Date): ApiError | undefined {
+  try {
+    requireValidClaims(token, { clientIds: [audience], now });
+    return undefined;
+  } catch (error) {
+    if (error instanceof ApiError) return error;
+    throw error;
+  }
+}
+
+/** Refuses (InvalidIdentityToken) an actor whom the subject token does not name, where it names any (RFC 8693 §4.4). */
+export function requireMayAct(subjectToken: string, actor: Pick<Proof, 'subject' | 'issuer'>): void {
+  const mayAct = readIdentityToken(subjectToken).claims.get('may_act');
+  if (mayAct === undefined) return;
+  const named = (claim: string): Json | undefined => (isObject(mayAct) ? mayAct.get(claim) : undefined);
+  if (named('sub') === actor.subject && (named('iss') === undefined || named('iss') === actor.issuer)) return;
+  throw badToken('The subject token does not say that this actor may act for its subject (may_act).');
+}
+
+function saying(token: UnverifiedToken): Omit<Proof, 'caller'> {
+  const tokenId = textIn(token, 'jti').slice(0, TOKEN_ID_MAX);
+  return { subject: textIn(token, 'sub'), issuer: token.issuer, expiresAt: new Date(Math.floor(numberIn(token, 'exp') ?? 0) * 1000), ...(tokenId !== '' && { tokenId }) };
+}
+
+function textIn({ claims }: UnverifiedToken, name: string): string {
+  const value = claims.get(name);
+  return typeof value === 'string' ? value : '';
+}
+
+function numberIn({ claims }: UnverifiedToken, name: string): number | undefined {
+  const value = claims.get(name);
+  return value instanceof JsonNumber ? Number(value.text) : undefined;
+}
