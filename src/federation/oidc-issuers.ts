@@ -9,6 +9,7 @@ import { Clock } from '../kernel/effects.js';
 import { LOG } from '../kernel/kernel.js';
 import type { Log } from '../kernel/log.js';
 import { Outbound, OutboundError } from '../kernel/outbound.js';
+import { isSoundRsa } from './rsa-keys.js';
 
 /** An issuer, and how its server is known. */
 export interface Issuer {
@@ -18,12 +19,17 @@ export interface Issuer {
   readonly thumbprints: readonly string[];
 }
 
-/** A key with which an issuer signs tokens. */
+/** A key with which an issuer says to sign tokens. */
 export interface IssuerKey {
   readonly keyId: string | undefined;
-  readonly key: KeyObject;
-  /** What the key may be used with, and nothing else. */
+  readonly kind: 'RSA' | 'EC';
+  /** What it may be used with, and nothing else. */
   readonly algorithms: readonly TokenAlgorithm[];
+  /**
+   * The key; undefined for what is none. Read when it is first asked for: a point of a curve takes milliseconds to check, and
+   * whoever publishes hundreds must not have them all checked.
+   */
+  key(): KeyObject | undefined;
 }
 
 /** The keys that an issuer published, and when that was looked at. */
@@ -61,12 +67,13 @@ const UNKNOWN_MAX = 100;
 const ISSUERS_MAX = 1_000;
 /** Quotas of AWS: keys of each kind in a key set. */
 const KEYS_MAX = 100;
-const RSA_BITS = { least: 2_048, most: 8_192 } as const;
-
-const CURVES: ReadonlyMap<string, TokenAlgorithm> = new Map([
-  ['prime256v1', 'ES256'],
-  ['secp384r1', 'ES384'],
-  ['secp521r1', 'ES512'],
+/** How many keys of a set are read for one token: of those with its key id, or of all where it says none. */
+const READ_MAX = 10;
+const RSA_ALGORITHMS: readonly TokenAlgorithm[] = ['RS256', 'RS384', 'RS512'];
+const CURVES: ReadonlyMap<unknown, TokenAlgorithm> = new Map([
+  ['P-256', 'ES256'],
+  ['P-384', 'ES384'],
+  ['P-521', 'ES512'],
 ]);
 
 /**
@@ -94,7 +101,7 @@ export class OidcIssuers {
     let published = await this.#believed(issuer, known);
     if (keyId !== undefined && !has(published, keyId)) published = await this.#renewed(issuer, known, { keyId, asked, published });
     const fitting = published.keys.filter((key) => key.algorithms.includes(algorithm) && (keyId === undefined || key.keyId === keyId));
-    return fitting.map(({ key }) => key);
+    return fitting.slice(0, READ_MAX).flatMap((key) => key.key() ?? []);
   }
 
   #of({ url, thumbprints }: Issuer): Known {
@@ -177,8 +184,8 @@ export class OidcIssuers {
     const listed = (await this.#document(location, thumbprints)).get('keys');
     if (listed === undefined || !isArray(listed)) throw new OutboundError('answer', `${url}: its key set has no keys`);
     const keys = listed.map(readKey).filter((key) => key !== undefined);
-    for (const kind of ['rsa', 'ec']) {
-      if (keys.filter(({ key }) => key.asymmetricKeyType === kind).length > KEYS_MAX) throw new OutboundError('answer', `${url}: its key set has more than ${String(KEYS_MAX)} keys of one kind`);
+    for (const kind of ['RSA', 'EC']) {
+      if (keys.filter((key) => key.kind === kind).length > KEYS_MAX) throw new OutboundError('answer', `${url}: its key set has more than ${String(KEYS_MAX)} keys of one kind`);
     }
     return keys;
   }
@@ -201,25 +208,20 @@ function readKey(value: Json): IssuerKey | undefined {
   if (use !== undefined && use !== 'sig') return undefined;
   if (operations !== undefined && !(isArray(operations) && operations.includes('verify'))) return undefined;
   if (keyId !== undefined && typeof keyId !== 'string') return undefined;
-  const members = type === 'RSA' ? ['kty', 'n', 'e'] : type === 'EC' ? ['kty', 'crv', 'x', 'y'] : [];
-  const key = publicKey(Object.fromEntries(members.map((name) => [name, value.get(name)])));
-  const algorithms = key === undefined ? [] : algorithmsOf(key).filter((name) => algorithm === undefined || name === algorithm);
-  return key === undefined || algorithms.length === 0 ? undefined : { keyId, key, algorithms };
+  if (type !== 'RSA' && type !== 'EC') return undefined;
+  const curve = CURVES.get(value.get('crv'));
+  const algorithms = (type === 'RSA' ? RSA_ALGORITHMS : curve === undefined ? [] : [curve]).filter((name) => algorithm === undefined || name === algorithm);
+  if (algorithms.length === 0) return undefined;
+  const members = type === 'RSA' ? ['kty', 'n', 'e'] : ['kty', 'crv', 'x', 'y'];
+  let read: { readonly key: KeyObject | undefined } | undefined;
+  return { keyId, kind: type, algorithms, key: () => (read ??= { key: publicKey(Object.fromEntries(members.map((name) => [name, value.get(name)]))) }).key };
 }
 
 function publicKey(jwk: Readonly<Record<string, unknown>>): KeyObject | undefined {
   try {
-    return createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
+    const key = createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
+    return key.asymmetricKeyType === 'ec' || isSoundRsa(key) ? key : undefined;
   } catch {
     return undefined;
   }
-}
-
-function algorithmsOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): readonly TokenAlgorithm[] {
-  if (asymmetricKeyType === 'rsa') {
-    const bits = asymmetricKeyDetails?.modulusLength ?? 0;
-    return bits >= RSA_BITS.least && bits <= RSA_BITS.most ? ['RS256', 'RS384', 'RS512'] : [];
-  }
-  const algorithm = CURVES.get(asymmetricKeyDetails?.namedCurve ?? '');
-  return algorithm === undefined ? [] : [algorithm];
 }

@@ -203,6 +203,29 @@ describe('a key set', () => {
     expect(await found('short', 'RS256')).toBe(0);
   });
 
+  it('does not give away RSA keys that are made to be slow, or to prove nothing', async () => {
+    const { jwk } = await signingKey('k', 'RS256');
+    const exponents = { AQAB: 1, Aw: 1, _____w: 1, AQ: 0, AQAAAAE: 0, [Buffer.alloc(255, 0x7f).toString('base64url')]: 0 };
+    idp.answers.set('/jwks', () => ({ status: 200, body: JSON.stringify({ keys: Object.keys(exponents).map((e) => ({ ...jwk, kid: e, e })) }) }));
+    expect(Object.fromEntries(await Promise.all(Object.keys(exponents).map(async (e) => [e, await found(e, 'RS256')] as const)))).toEqual(exponents);
+  });
+
+  it('of thousands of keys, each of which takes milliseconds to read, is not read', async () => {
+    const { jwk } = await signingKey('k', 'ES512');
+    const body = JSON.stringify({ keys: Array.from({ length: 3_500 }, () => jwk) });
+    idp.answers.set('/jwks', () => ({ status: 200, body }));
+    const since = performance.now();
+    expect(await fault(found('k', 'ES512'))).toBe('answer');
+    expect(performance.now() - since).toBeLessThan(4_000);
+  });
+
+  it('is read as far as a token needs it', async () => {
+    const { jwk } = await signingKey('k', 'ES512');
+    const body = JSON.stringify({ keys: Array.from({ length: 100 }, () => jwk) });
+    idp.answers.set('/jwks', () => ({ status: 200, body }));
+    expect([await found('k', 'ES512'), await found(undefined, 'ES512')]).toEqual([10, 10]);
+  });
+
   it('keeps private members of keys to itself', async () => {
     const [key] = idp.keys;
     idp.answers.set('/jwks', () => ({ status: 200, body: JSON.stringify({ keys: [{ ...key?.privateKey.export({ format: 'jwk' }), kid: 'first' }] }) }));

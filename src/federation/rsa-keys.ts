@@ -1,0 +1,14 @@
+import type { KeyObject } from 'node:crypto';
+
+/** Bits of an RSA key that is believed (NIST SP 800-131A), and how large its public exponent may be (NIST SP 800-56B: above 2¹⁶; 3 is still in use). */
+const BITS = { least: 2_048, most: 8_192 } as const;
+const EXPONENT = { least: 3n, most: 0xffff_ffffn } as const;
+
+/**
+ * Whether a public key is one of RSA that is neither weak nor made to be slow: with an exponent as long as its modulus, a
+ * signature takes forty times as long to verify.
+ */
+export function isSoundRsa({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): boolean {
+  const [bits, exponent] = [details?.modulusLength ?? 0, details?.publicExponent ?? 0n];
+  return type === 'rsa' && bits >= BITS.least && bits <= BITS.most && exponent >= EXPONENT.least && exponent <= EXPONENT.most;
+}
