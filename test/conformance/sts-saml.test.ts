@@ -142,6 +142,21 @@ describe('AssumeRoleWithSAML', () => {
     await expectSdkRefusal(app, () => assume(arn, { attributes: attributes + principalTag('TEAM', 'red') }), { code: 'InvalidIdentityToken', status: 400, message: 'Duplicate tag keys found. Please note that Tag keys are case insensitive.' });
   });
 
+  it('ends with what its subject had, however long his name is', async () => {
+    const { arn } = await role();
+    for (const subject of ['a'.repeat(1024), Array.from({ length: 682 }, (_, index) => String.fromCodePoint(0x4e00 + ((index * 7919) % 20_000))).join('')]) {
+      const keys = keysOf(await assume(arn, { subject }));
+      expect((await app.rest(world.root, 'POST /v1/sessions/revoke', { principalArn: provider.arn, subject })).body).toEqual({ revoked: 1, effectiveWithinSeconds: 1 });
+      await expect(app.sts(keys).send(new GetCallerIdentityCommand())).rejects.toMatchObject({ name: 'ExpiredToken' });
+    }
+  });
+
+  it('begins no session that would be over at once', async () => {
+    const { arn } = await role();
+    await expectSdkRefusal(app, () => assume(arn, { sessionEnds: 0.4 }), { code: 'ExpiredTokenException', status: 400, message: 'The session of the user at the identity provider ends now. Sign in again.' });
+    expect((await assume(arn, { sessionEnds: 1 })).Credentials?.Expiration).toEqual(new Date('2026-11-25T10:00:01Z'));
+  });
+
   it('does not trust a provider that was deleted and made anew', async () => {
     const again = await SamlProvider.register(world, 'Again');
     Object.defineProperty(again, 'acs', { value: 'https://sts.example/saml' });
