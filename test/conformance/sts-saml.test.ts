@@ -91,6 +91,17 @@ describe('AssumeRoleWithSAML', () => {
     expect(outcomes.filter((outcome) => outcome !== 'ok')).toEqual(Array.from({ length: 9 }, () => used.message));
   });
 
+  it('is answered the same on whatever node, where one request under an Idempotency-Key comes to both at once', async () => {
+    const { arn } = await role();
+    for (let key = 0; key < 5; key += 1) {
+      const body = JSON.stringify({ roleArn: arn, principalArn: provider.arn, samlAssertion: provider.response(arn) });
+      const headers = { 'content-type': 'application/json', 'idempotency-key': `race-${String(key)}` };
+      const [one, two] = await Promise.all([app, other].map(async ({ url }) => (await fetch(`${url}/v1/sessions/assume-role-with-saml`, { method: 'POST', headers, body })).json()));
+      expect(one).toMatchObject({ subject: 'alice' });
+      expect(two).toEqual(one);
+    }
+  });
+
   it('does not use up an assertion with which nothing was issued', async () => {
     const { arn } = await role({ StringEquals: { 'aws:RequestedRegion': 'nowhere' } });
     const second = await role();
