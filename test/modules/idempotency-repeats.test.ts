@@ -5,6 +5,7 @@ import { TestApp, type Keys } from '../support/app.js';
 import { call, effectOf, expectRefused, registry, type Called, type Input } from '../support/calls.js';
 import { hold, until, untilBlocked, withoutDatabase } from '../support/outage.js';
 import { ended, sessionIdOf, standing } from '../support/revoking.js';
+import { SamlProvider } from '../support/saml-world.js';
 import { Sessions, taskArn, type TemporaryKeys } from '../support/sessions.js';
 import { allows, trusts, World, type Role, type User } from '../support/world.js';
 
@@ -22,8 +23,10 @@ let worker: Role;
 let count = 0;
 
 beforeAll(async () => {
-  a = await TestApp.boot();
-  b = await TestApp.boot({ beside: a });
+  // Both nodes are reached under one name: a SAML response is meant for it.
+  const env = { STINT_PUBLIC_URL: 'https://sts.example' };
+  a = await TestApp.boot({ env });
+  b = await TestApp.boot({ env, beside: a });
   world = new World(a);
   member = await world.account('member');
   alice = await world.user('alice', allows('*'));
@@ -59,6 +62,18 @@ const rowsOf = async (table: string): Promise<number> => Number((await a.sql<{ c
 /** How each operation that issues something is called. */
 const orders: Readonly<Record<string, () => Promise<Order>>> = {
   AssumeRole: () => Promise.resolve(assuming()),
+  AssumeRoleWithSAML: async () => {
+    const provider = await SamlProvider.register(world);
+    Object.defineProperty(provider, 'acs', { value: 'https://sts.example/saml' });
+    const { arn } = await world.role('saml', trusts({ Federated: provider.arn }, undefined, 'sts:AssumeRoleWithSAML'));
+    return { operation: 'AssumeRoleWithSAML', input: provider.input(arn) };
+  },
+  AssumeRoleWithWebIdentity: async () => {
+    const idp = await a.idp();
+    const { output } = await call(a, 'rest', { operation: 'CreateOpenIDConnectProvider', keys: a.root, input: { Url: idp.issuer, ClientIDList: ['stint'], ThumbprintList: [idp.thumbprint] } });
+    const { arn } = await world.role('web', trusts({ Federated: (output as { openIDConnectProviderArn: string }).openIDConnectProviderArn }, undefined, 'sts:AssumeRoleWithWebIdentity'));
+    return { operation: 'AssumeRoleWithWebIdentity', input: { RoleArn: arn, RoleSessionName: 'ci', WebIdentityToken: await idp.token(a.clock.now()) } };
+  },
   AssumeRoot: () => Promise.resolve({ operation: 'AssumeRoot', input: { TargetPrincipal: member.root.account, TaskPolicyArn: { arn: taskArn('IAMAuditRootUserCredentials') } } }),
   GetFederationToken: () => Promise.resolve({ operation: 'GetFederationToken', input: { Name: 'guest' } }),
   GetScopedCredentials: async () => ({ operation: 'GetScopedCredentials', input: { DurationSeconds: 1_800 }, keys: await session() }),
