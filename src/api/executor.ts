@@ -188,10 +188,14 @@ export class Executor {
       try {
         return await this.#issueNew(operation, call.input, act, { claim: this.answers.claimOf(call), keep: (output) => [this.answers.keep(call, output)] });
       } catch (error) {
-        if (attempt === ATTEMPTS || !violates(error, IssuedAnswers.constraint)) throw error;
+        const isAnswered = violates(error, IssuedAnswers.constraint);
+        // A proof that counts once may have been used by this very request, on another node.
+        const isUsed = error instanceof ApiError && error.code === 'InvalidIdentityToken';
+        if (!isUsed && (attempt === ATTEMPTS || !isAnswered)) throw error;
+        const earlier = await this.#issuedBefore(operation, call, act);
+        if (earlier !== undefined) return earlier;
+        if (isUsed) throw error;
       }
-      const earlier = await this.#issuedBefore(operation, call, act);
-      if (earlier !== undefined) return earlier;
       // An answer of long ago, which may not be asked for any more, has the place.
       await this.answers.forget(call);
     }

@@ -20,6 +20,9 @@ export interface Attribution {
 const NAME = /^[\w+=,.@-]{2,64}$/;
 /** What of a claim stays as it is; `=` begins what was replaced, so that two different claims never read the same. */
 const KEPT = /[^\w+,.-]/gu;
+/** What a template has around its claims, and what between two of them: it begins with what tells where the first one ends. */
+const TEXT = /^[\w+=,.-]*$/;
+const BETWEEN = /^[+,._-][\w+=,.-]*$/;
 
 /**
  * What sessions of a role must be called. A template has texts and, between two `@`, names of claims: `gh-@repository_id@-@actor_id@`.
@@ -38,7 +41,7 @@ export function attribution(tags: readonly TagFact[], vouched: Federation | unde
 export function requireTemplates(tags: readonly TagFact[]): void {
   for (const { Key, Value } of tags) {
     if (![SESSION_NAME, SOURCE_IDENTITY].map(tagKey).includes(tagKey(Key)) || isTemplate(Value)) continue;
-    throw new ApiError('InvalidInput', `The tag ${Key} is not a template: it must have letters, digits and +=,.- and, between two @, at least one name of a claim, as in gh-@repository_id@.`);
+    throw new ApiError('InvalidInput', `The tag ${Key} is not a template: it must have letters, digits and +=,.- and, between two @, at least one name of a claim, as in gh-@repository_id@-@actor_id@; between two claims there must be text that begins with one of +,._-`);
   }
 }
 
@@ -56,25 +59,34 @@ export function valueOf(fixed: Fixed | undefined, given: string | undefined): st
 
 function isTemplate(template: string): boolean {
   const parts = template.split('@');
-  const isName = (part: string, index: number): boolean => (index % 2 === 0 ? /^[\w+=,.-]*$/.test(part) : part !== '');
+  const isText = (part: string, index: number): boolean => (index > 0 && index < parts.length - 1 ? BETWEEN : TEXT).test(part);
+  const isName = (part: string, index: number): boolean => (index % 2 === 0 ? isText(part, index) : part !== '');
   return parts.length > 1 && parts.length % 2 === 1 && parts.every(isName);
 }
 
 function filledIn(template: string, vouched: Federation | undefined): Fixed {
   if (!isTemplate(template)) return { because: 'its template is malformed' };
   if (vouched === undefined) return { because: 'none vouches for the caller' };
-  const parts = template.split('@').map((part, index) => (index % 2 === 0 ? part : claimOf(vouched, part)));
-  const missing = template.split('@').find((_, index) => parts[index] === undefined);
+  const written = template.split('@');
+  // Where another claim follows, the character between them ends this one: it is written as others are that names do not have.
+  const parts = written.map((part, index) => (index % 2 === 0 ? part : claimOf(vouched, part, index + 2 < written.length ? written[index + 1]?.slice(0, 1) : undefined)));
+  const missing = written.find((_, index) => parts[index] === undefined);
   if (missing !== undefined) return { because: `this one says nothing of ${missing}` };
   const value = parts.join('');
   return NAME.test(value) ? { value } : { because: `what comes of it, ${value.slice(0, 128)}, is no name of 2 to 64 characters` };
 }
 
 /** A claim that is one text, in the characters of a name. */
-function claimOf({ provider, keys }: Federation, claim: string): string | undefined {
+function claimOf({ provider, keys }: Federation, claim: string, end: string | undefined): string | undefined {
   const named = providerInArn(provider);
   const prefix = named?.type === 'oidc-provider' ? `${named.name}:` : '';
   const value = keys.get(`${prefix}${claim}`.toLowerCase());
-  if (typeof value !== 'string' || value === '') return undefined;
-  return value.replace(KEPT, (character) => [...Buffer.from(character)].map((byte) => `=${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''));
+  // Half characters would all be written as the same.
+  if (typeof value !== 'string' || value === '' || /\p{Cs}/u.test(value)) return undefined;
+  const shown = value.replace(KEPT, escaped);
+  return end === undefined ? shown : shown.replaceAll(end, escaped);
+}
+
+function escaped(character: string): string {
+  return [...Buffer.from(character)].map((byte) => `=${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('');
 }

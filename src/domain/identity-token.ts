@@ -37,6 +37,8 @@ const PREFIX = 'https://aws.amazon.com/';
 /** A text of a claim that is shown and recorded, in characters (STS API: SubjectFromWebIdentityToken). */
 const SUBJECT_MAX = 255;
 const KEY_ID_MAX = 255;
+/** What no name of anybody has: control characters, and half characters, which would all be written as the same. */
+const UNSHOWN = /[\p{Cc}\p{Cs}]/gu;
 /** How far ahead of ours an issuer's clock may be, in seconds: nothing is longer valid for it. */
 const AHEAD_MAX = 300;
 /**
@@ -90,7 +92,8 @@ export function identityIn({ claims }: UnverifiedToken, name: string): TokenIden
     values.set('oaud', values.get('aud'));
     values.set('aud', party);
   }
-  const keys = RESERVED.test(name.toLowerCase()) ? [] : [...values].flatMap(([claim, value]) => (value === undefined || isAmbiguous(claim, values) ? [] : [[`${name}:${claim}`.toLowerCase(), value] as const]));
+  const spoken = RESERVED.test(name.toLowerCase()) ? [] : [...spokenFor(values)];
+  const keys = spoken.map(([claim, value]) => [`${name}:${claim}`.toLowerCase(), value] as const);
   const lasting = new Set(LASTING.map((claim) => `${name}:${claim}`.toLowerCase()));
   return { subject: shown(values.get('sub')), audience: shown(values.get('aud')), keys: new Map(keys), lastingKeys: new Map(keys.filter(([key]) => lasting.has(key))) };
 }
@@ -103,7 +106,7 @@ export function requireValidClaims({ claims }: UnverifiedToken, { clientIds, now
   for (const claim of ['aud', 'sub', 'iat', 'exp']) if (!claims.has(claim)) throw missing(claim);
   requireAudience(claims, clientIds);
   const subject = claims.get('sub');
-  if (typeof subject !== 'string' || subject === '' || subject.length > SUBJECT_MAX || /\p{Cc}/u.test(subject)) throw badToken('The claim sub of the ID Token is not valid.');
+  if (typeof subject !== 'string' || subject === '' || subject.length > SUBJECT_MAX || subject.search(UNSHOWN) >= 0) throw badToken('The claim sub of the ID Token is not valid.');
   const seconds = now.getTime() / 1000;
   const expiry = epochIn(claims, 'exp');
   if (seconds >= expiry) throw new ApiError('ExpiredTokenException', `Token expired: current date/time ${String(Math.floor(seconds))} must be before the expiration date/time ${String(expiry)}`);
@@ -174,10 +177,14 @@ export function requireTokenTags(passed: SessionTags): SessionTags {
   return passed;
 }
 
-/** Condition keys do not tell `Sub` from `sub`: whoever may choose the names of some claims must not speak for another one. */
-function isAmbiguous(claim: string, claims: ReadonlyMap<string, unknown>): boolean {
-  const key = claim.toLowerCase();
-  return claim !== key && [...claims.keys()].some((other) => other !== claim && other.toLowerCase() === key);
+/**
+ * The claims that become condition keys. Those do not tell `Sub` from `sub`: whoever may choose the names of some claims must
+ * not speak for another one. Of several only the one in lower case counts; in one pass, for there may be thousands.
+ */
+function spokenFor(claims: ReadonlyMap<string, ClaimValue | undefined>): ReadonlyMap<string, ClaimValue> {
+  const names = new Map<string, number>();
+  for (const claim of claims.keys()) names.set(claim.toLowerCase(), (names.get(claim.toLowerCase()) ?? 0) + 1);
+  return new Map([...claims].flatMap(([claim, value]) => (value !== undefined && (claim === claim.toLowerCase() || names.get(claim.toLowerCase()) === 1) ? [[claim, value] as const] : [])));
 }
 
 function missing(claim: string): ApiError {
@@ -205,8 +212,10 @@ function epochIn(claims: JsonObject, claim: string): number {
   return number;
 }
 
+type ClaimValue = string | readonly string[];
+
 /** What conditions compare a claim with; objects are nothing that they could. */
-function valueOf(value: Json): string | readonly string[] | undefined {
+function valueOf(value: Json): ClaimValue | undefined {
   if (!isArray(value)) return scalar(value);
   const items = value.map(scalar);
   return items.every((item) => item !== undefined) ? items : undefined;
@@ -218,8 +227,9 @@ function scalar(value: Json): string | undefined {
   return typeof value === 'boolean' ? String(value) : undefined;
 }
 
-function shown(value: string | readonly string[] | undefined): string {
-  return [value ?? ''].flat().join(',').slice(0, SUBJECT_MAX);
+/** A claim as it is recorded, also where it is refused: PostgreSQL has no NUL, and UTF-8 no half characters. */
+function shown(value: ClaimValue | undefined): string {
+  return [value ?? ''].flat().join(',').slice(0, SUBJECT_MAX).replace(UNSHOWN, '\uFFFD');
 }
 
 function objectIn(part: string): JsonObject {

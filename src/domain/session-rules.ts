@@ -53,12 +53,14 @@ export interface FederatedLimits {
 
 /**
  * The seconds a role session lasts that an identity provider vouches for: as AssumeRole's, which is no chain, and no longer than the
- * provider says (IAM User Guide: SAML assertions for the authentication response). It may say less than 900.
+ * provider says (IAM User Guide: SAML assertions for the authentication response). It may say less than 900. Throws
+ * ExpiredTokenException where no whole second is left.
  */
 export function federatedSessionDuration(question: Omit<DurationQuestion, 'chained'>, { sessionDuration, sessionNotOnOrAfter }: FederatedLimits, now: Date): Granted {
   const granted = roleSessionDuration({ ...question, chained: false });
   const left = sessionNotOnOrAfter === undefined ? Infinity : Math.floor((sessionNotOnOrAfter.getTime() - now.getTime()) / 1000);
   const most = Math.min(sessionDuration ?? Infinity, left);
+  if (most < 1) throw new ApiError('ExpiredTokenException', 'The session of the user at the identity provider ends now. Sign in again.');
   return most < granted.seconds ? { seconds: most, limitedBy: 'identity-provider' } : granted;
 }
 

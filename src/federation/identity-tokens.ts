@@ -73,8 +73,8 @@ export class IdentityTokens {
     return found;
   }
 
-  async #requireSignature(token: UnverifiedToken, { thumbprints }: OidcProviderRow): Promise<void> {
-    const keys = await this.issuers.keys({ url: token.issuer, thumbprints }, token.algorithm, token.keyId).catch(told);
+  async #requireSignature(token: UnverifiedToken, { thumbprints, accountId: account }: OidcProviderRow): Promise<void> {
+    const keys = await this.issuers.keys({ url: token.issuer, thumbprints, account }, token.algorithm, token.keyId).catch(told);
     if (keys.length === 0) throw badToken(NO_KEYS);
     for (const key of keys.slice(0, TRIED_MAX)) {
       const isRight = await compactVerify(token.text, key, { algorithms: [token.algorithm] }).then(

@@ -9,6 +9,7 @@ import { Clock } from '../kernel/effects.js';
 import { LOG } from '../kernel/kernel.js';
 import type { Log } from '../kernel/log.js';
 import { Outbound, OutboundError } from '../kernel/outbound.js';
+import { isSoundRsa } from './rsa-keys.js';
 
 /** An issuer, and how its server is known. */
 export interface Issuer {
@@ -16,14 +17,21 @@ export interface Issuer {
   readonly url: string;
   /** SHA-1 thumbprints of certificates, for servers that no CA vouches for. */
   readonly thumbprints: readonly string[];
+  /** The account on whose behalf it is asked. */
+  readonly account: string;
 }
 
-/** A key with which an issuer signs tokens. */
+/** A key with which an issuer says to sign tokens. */
 export interface IssuerKey {
   readonly keyId: string | undefined;
-  readonly key: KeyObject;
-  /** What the key may be used with, and nothing else. */
+  readonly kind: 'RSA' | 'EC';
+  /** What it may be used with, and nothing else. */
   readonly algorithms: readonly TokenAlgorithm[];
+  /**
+   * The key; undefined for what is none. Read when it is first asked for: a point of a curve takes milliseconds to check, and
+   * whoever publishes hundreds must not have them all checked.
+   */
+  key(): KeyObject | undefined;
 }
 
 /** The keys that an issuer published, and when that was looked at. */
@@ -61,12 +69,16 @@ const UNKNOWN_MAX = 100;
 const ISSUERS_MAX = 1_000;
 /** Quotas of AWS: keys of each kind in a key set. */
 const KEYS_MAX = 100;
-const RSA_BITS = { least: 2_048, most: 8_192 } as const;
-
-const CURVES: ReadonlyMap<string, TokenAlgorithm> = new Map([
-  ['prime256v1', 'ES256'],
-  ['secp384r1', 'ES384'],
-  ['secp521r1', 'ES512'],
+/** How many keys of a set are read for one token: of those with its key id, or of all where it says none. */
+const READ_MAX = 10;
+/** The longest key id that tokens may name, and the longest number of a key, in characters: what is longer is not kept. */
+const KEY_ID_MAX = 255;
+const NUMBER_MAX = 2_048;
+const RSA_ALGORITHMS: readonly TokenAlgorithm[] = ['RS256', 'RS384', 'RS512'];
+const CURVES: ReadonlyMap<unknown, TokenAlgorithm> = new Map([
+  ['P-256', 'ES256'],
+  ['P-384', 'ES384'],
+  ['P-521', 'ES512'],
 ]);
 
 /**
@@ -94,12 +106,12 @@ export class OidcIssuers {
     let published = await this.#believed(issuer, known);
     if (keyId !== undefined && !has(published, keyId)) published = await this.#renewed(issuer, known, { keyId, asked, published });
     const fitting = published.keys.filter((key) => key.algorithms.includes(algorithm) && (keyId === undefined || key.keyId === keyId));
-    return fitting.map(({ key }) => key);
+    return fitting.slice(0, READ_MAX).flatMap((key) => key.key() ?? []);
   }
 
-  #of({ url, thumbprints }: Issuer): Known {
-    // Whom an account pins itself must not be believed for another one.
-    const name = JSON.stringify([url, [...thumbprints].map((thumbprint) => thumbprint.toLowerCase()).sort()]);
+  #of({ account, url, thumbprints }: Issuer): Known {
+    // Whom an account pins itself must not be believed for another one, nor must one wait for what another one asks too much of.
+    const name = JSON.stringify([account, url, [...thumbprints].map((thumbprint) => thumbprint.toLowerCase()).sort()]);
     let known = this.#known.get(name);
     if (known === undefined) {
       known = { published: undefined, fetching: undefined, failed: undefined, allowance: { left: BURST, at: this.clock.elapsed() }, unknown: new LRUCache({ max: UNKNOWN_MAX }) };
@@ -169,22 +181,22 @@ export class OidcIssuers {
     }
   }
 
-  async #published({ url, thumbprints }: Issuer): Promise<readonly IssuerKey[]> {
-    const discovery = await this.#document(`${url.replace(/\/$/, '')}/.well-known/openid-configuration`, thumbprints);
+  async #published({ url, ...how }: Issuer): Promise<readonly IssuerKey[]> {
+    const discovery = await this.#document(`${url.replace(/\/$/, '')}/.well-known/openid-configuration`, how);
     if (discovery.get('issuer') !== url) throw new OutboundError('answer', `${url}: its discovery document is that of another issuer`);
     const location = discovery.get('jwks_uri');
     if (typeof location !== 'string') throw new OutboundError('answer', `${url}: its discovery document has no jwks_uri`);
-    const listed = (await this.#document(location, thumbprints)).get('keys');
+    const listed = (await this.#document(location, how)).get('keys');
     if (listed === undefined || !isArray(listed)) throw new OutboundError('answer', `${url}: its key set has no keys`);
     const keys = listed.map(readKey).filter((key) => key !== undefined);
-    for (const kind of ['rsa', 'ec']) {
-      if (keys.filter(({ key }) => key.asymmetricKeyType === kind).length > KEYS_MAX) throw new OutboundError('answer', `${url}: its key set has more than ${String(KEYS_MAX)} keys of one kind`);
+    for (const kind of ['RSA', 'EC']) {
+      if (keys.filter((key) => key.kind === kind).length > KEYS_MAX) throw new OutboundError('answer', `${url}: its key set has more than ${String(KEYS_MAX)} keys of one kind`);
     }
     return keys;
   }
 
-  async #document(url: string, thumbprints: readonly string[]): Promise<JsonObject> {
-    const value = readJson((await this.outbound.get(url, { thumbprints })).toString('utf8'));
+  async #document(url: string, how: Omit<Issuer, 'url'>): Promise<JsonObject> {
+    const value = readJson((await this.outbound.get(url, how)).toString('utf8'));
     if (!isObject(value)) throw new OutboundError('answer', `${url} is no JSON object`);
     return value;
   }
@@ -200,26 +212,22 @@ function readKey(value: Json): IssuerKey | undefined {
   const [type, use, operations, keyId, algorithm] = ['kty', 'use', 'key_ops', 'kid', 'alg'].map((name) => value.get(name));
   if (use !== undefined && use !== 'sig') return undefined;
   if (operations !== undefined && !(isArray(operations) && operations.includes('verify'))) return undefined;
-  if (keyId !== undefined && typeof keyId !== 'string') return undefined;
-  const members = type === 'RSA' ? ['kty', 'n', 'e'] : type === 'EC' ? ['kty', 'crv', 'x', 'y'] : [];
-  const key = publicKey(Object.fromEntries(members.map((name) => [name, value.get(name)])));
-  const algorithms = key === undefined ? [] : algorithmsOf(key).filter((name) => algorithm === undefined || name === algorithm);
-  return key === undefined || algorithms.length === 0 ? undefined : { keyId, key, algorithms };
+  if (keyId !== undefined && !(typeof keyId === 'string' && keyId.length <= KEY_ID_MAX)) return undefined;
+  if (type !== 'RSA' && type !== 'EC') return undefined;
+  const curve = CURVES.get(value.get('crv'));
+  const algorithms = (type === 'RSA' ? RSA_ALGORITHMS : curve === undefined ? [] : [curve]).filter((name) => algorithm === undefined || name === algorithm);
+  if (algorithms.length === 0) return undefined;
+  const members = (type === 'RSA' ? ['kty', 'n', 'e'] : ['kty', 'crv', 'x', 'y']).map((name) => [name, value.get(name)] as const);
+  if (!members.every(([, member]) => typeof member === 'string' && member.length <= NUMBER_MAX)) return undefined;
+  let read: { readonly key: KeyObject | undefined } | undefined;
+  return { keyId, kind: type, algorithms, key: () => (read ??= { key: publicKey(Object.fromEntries(members)) }).key };
 }
 
 function publicKey(jwk: Readonly<Record<string, unknown>>): KeyObject | undefined {
   try {
-    return createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
+    const key = createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
+    return key.asymmetricKeyType === 'ec' || isSoundRsa(key) ? key : undefined;
   } catch {
     return undefined;
   }
-}
-
-function algorithmsOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): readonly TokenAlgorithm[] {
-  if (asymmetricKeyType === 'rsa') {
-    const bits = asymmetricKeyDetails?.modulusLength ?? 0;
-    return bits >= RSA_BITS.least && bits <= RSA_BITS.most ? ['RS256', 'RS384', 'RS512'] : [];
-  }
-  const algorithm = CURVES.get(asymmetricKeyDetails?.namedCurve ?? '');
-  return algorithm === undefined ? [] : [algorithm];
 }

@@ -14,6 +14,7 @@ import { Random } from '../kernel/effects.js';
 import { implement, type ChangeCtx } from '../kernel/handler.js';
 import { Keyring } from '../kernel/keyring.js';
 import { overQuota, requireProviderArn, requireRoom } from './providers.js';
+import { isSoundPrivateRsa } from './rsa-keys.js';
 import { parseSamlMetadata } from './saml-metadata.js';
 import { samlProviderContracts } from './saml-providers.contract.js';
 
@@ -136,7 +137,7 @@ function dates({ createdAt }: SamlProviderRow): { CreateDate: Date; ValidUntil: 
   return { CreateDate: createdAt, ValidUntil: until };
 }
 
-/** Throws InvalidInput for what is no private key of RSA in PEM, readable without a passphrase. */
+/** Throws InvalidInput for what is no private key of RSA in PEM, of 2,048 to 4,096 bits, readable without a passphrase. */
 function requirePrivateKey(pem: string): Secret {
   if (!isRsaKey(pem)) throw new ApiError('InvalidInput', 'Could not parse private key');
   return Secret.of(pem);
@@ -145,7 +146,7 @@ function requirePrivateKey(pem: string): Secret {
 // What OpenSSL says of a text that may be a key is told to nobody.
 function isRsaKey(pem: string): boolean {
   try {
-    return createPrivateKey({ key: pem, format: 'pem' }).asymmetricKeyType === 'rsa';
+    return isSoundPrivateRsa(createPrivateKey({ key: pem, format: 'pem' }));
   } catch {
     return false;
   }

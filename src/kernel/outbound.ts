@@ -43,6 +43,8 @@ export interface OutboundRequest {
    * these, and its own has to be it or follow from it (IAM: OIDC thumbprints).
    */
   readonly thumbprints?: readonly string[];
+  /** The account that the URL comes from: it gets some of the turns, and leaves the others to other accounts. */
+  readonly account?: string;
 }
 
 /** What of IPv6 is given out for the internet at all (RFC 4291 §2.4, IANA). */
@@ -56,6 +58,15 @@ const REDIRECTS_MAX = 3;
 /** How many documents are fetched at a time, and how many more requests may wait for their turn. */
 const RUNNING_MAX = 8;
 const WAITING_MAX = 256;
+/** The same for one account, whose issuers may all be slow on purpose. */
+const RUNNING_EACH_MAX = 3;
+const WAITING_EACH_MAX = 64;
+
+/** A request that waits for its turn. */
+interface Waiting {
+  readonly account: string | undefined;
+  readonly resume: () => void;
+}
 
 /**
  * The only way to a URL that came from outside (house rule: never trust a URL). HTTPS, no redirect to another host, no
@@ -63,8 +74,8 @@ const WAITING_MAX = 256;
  */
 @Injectable()
 export class Outbound {
-  #running = 0;
-  readonly #waiting: (() => void)[] = [];
+  readonly #running: (string | undefined)[] = [];
+  readonly #waiting: Waiting[] = [];
 
   constructor(
     @Inject(CONFIG) private readonly config: Pick<Config, 'issuers'>,
@@ -73,21 +84,34 @@ export class Outbound {
 
   /** The document at a URL. Throws OutboundError. */
   async get(url: string, request: OutboundRequest = {}): Promise<Buffer> {
-    await this.#turn();
+    const { account } = request;
+    await this.#turn(account);
     try {
       return await this.#follow(this.#vetted(url), request);
     } finally {
-      this.#running -= 1;
-      this.#waiting.shift()?.();
+      this.#running.splice(this.#running.indexOf(account), 1);
+      this.#next();
     }
   }
 
-  async #turn(): Promise<void> {
-    if (this.#running >= RUNNING_MAX) {
-      if (this.#waiting.length >= WAITING_MAX) throw new OutboundError('unreachable', 'too many documents are being fetched at once');
-      await new Promise<void>((resume) => this.#waiting.push(resume));
-    }
-    this.#running += 1;
+  async #turn(account: string | undefined): Promise<void> {
+    const own = this.#waiting.filter((waiting) => waiting.account === account).length;
+    if (this.#waiting.length >= WAITING_MAX || (account !== undefined && own >= WAITING_EACH_MAX)) throw new OutboundError('unreachable', 'too many documents are being fetched at once');
+    await new Promise<void>((resume) => {
+      this.#waiting.push({ account, resume });
+      this.#next();
+    });
+  }
+
+  /** Gives the turn to whoever has waited longest of those whose account has not as many as it may. */
+  #next(): void {
+    if (this.#running.length >= RUNNING_MAX) return;
+    const mayRun = ({ account }: Waiting): boolean => account === undefined || this.#running.filter((running) => running === account).length < RUNNING_EACH_MAX;
+    const next = this.#waiting.find(mayRun);
+    if (next === undefined) return;
+    this.#waiting.splice(this.#waiting.indexOf(next), 1);
+    this.#running.push(next.account);
+    next.resume();
   }
 
   async #follow(first: URL, request: OutboundRequest): Promise<Buffer> {

@@ -7,7 +7,7 @@ import type { Caller } from '../domain/principal.js';
 const SessionId = z.uuid({ error: '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}' });
 const Time = z.iso.datetime({ error: 'a time like 2026-11-25T03:20:00Z' });
 /** Who somebody is at the identity provider that `PrincipalArn` names. */
-const Subject = z.string().min(1).max(255);
+const Subject = z.string().min(1).max(1024);
 const Status = z.enum(['active', 'expired', 'revoked']);
 
 /** A session as answers show it: who, from where, through what, until when; never its secret. */

@@ -249,9 +249,9 @@ describe('an unmodified IAM client, about SAML providers', () => {
     expect(await keysOf(arn)).toEqual([]);
   });
 
-  it('is refused a private key that is none, is of another kind, or needs a passphrase', async () => {
+  it('is refused a private key that is none, is of another kind, weak or slow, or needs a passphrase', async () => {
     const arn = await create();
-    for (const AddPrivateKey of ['no key', privateKey('ed25519'), privateKey('rsa', 'passphrase'), `-----BEGIN CERTIFICATE-----\n${CERTIFICATES[0]}\n-----END CERTIFICATE-----`]) {
+    for (const AddPrivateKey of ['no key', privateKey('ed25519'), privateKey('rsa', 'passphrase'), ...[1_024, 4_104].map((bits) => privateKey('rsa', undefined, bits)), `-----BEGIN CERTIFICATE-----\n${CERTIFICATES[0]}\n-----END CERTIFICATE-----`]) {
       await refused(() => create({ AddPrivateKey }), 'InvalidInput', 400, 'Could not parse private key');
       await refused(() => iam.send(new UpdateSAMLProviderCommand({ SAMLProviderArn: arn, AddPrivateKey })), 'InvalidInput', 400, 'Could not parse private key');
     }

@@ -90,6 +90,17 @@ describe('AssumeRoleWithSAML', () => {
     expect(outcomes.filter((outcome) => outcome !== 'ok')).toEqual(Array.from({ length: 9 }, () => used.message));
   });
 
+  it('is answered the same on whatever node, where one request under an Idempotency-Key comes to both at once', async () => {
+    const { arn } = await role();
+    for (let key = 0; key < 5; key += 1) {
+      const body = JSON.stringify({ roleArn: arn, principalArn: provider.arn, samlAssertion: provider.response(arn) });
+      const headers = { 'content-type': 'application/json', 'idempotency-key': `race-${String(key)}` };
+      const [one, two] = await Promise.all([app, other].map(async ({ url }) => (await fetch(`${url}/v1/sessions/assume-role-with-saml`, { method: 'POST', headers, body })).json()));
+      expect(one).toMatchObject({ subject: 'alice' });
+      expect(two).toEqual(one);
+    }
+  });
+
   it('does not use up an assertion with which nothing was issued', async () => {
     const { arn } = await role({ StringEquals: { 'aws:RequestedRegion': 'nowhere' } });
     const second = await role();
@@ -139,6 +150,21 @@ describe('AssumeRoleWithSAML', () => {
     const next = await world.role(`next-${String(roles)}`, trusts(arn, { StringEquals: { 'aws:PrincipalTag/cost': '42', 'saml:sub': 'alice', 'aws:FederatedProvider': provider.arn } }, ['sts:AssumeRole', 'sts:TagSession', 'sts:SetSourceIdentity']));
     expect((await app.sts(keysOf(result)).send(new AssumeRoleCommand({ RoleArn: next.arn, RoleSessionName: 'next' }))).SourceIdentity).toBe('alice');
     await expectSdkRefusal(app, () => assume(arn, { attributes: attributes + principalTag('TEAM', 'red') }), { code: 'InvalidIdentityToken', status: 400, message: 'Duplicate tag keys found. Please note that Tag keys are case insensitive.' });
+  });
+
+  it('ends with what its subject had, however long his name is', async () => {
+    const { arn } = await role();
+    for (const subject of ['a'.repeat(1024), Array.from({ length: 682 }, (_, index) => String.fromCodePoint(0x4e00 + ((index * 7919) % 20_000))).join('')]) {
+      const keys = keysOf(await assume(arn, { subject }));
+      expect((await app.rest(world.root, 'POST /v1/sessions/revoke', { principalArn: provider.arn, subject })).body).toEqual({ revoked: 1, effectiveWithinSeconds: 1 });
+      await expect(app.sts(keys).send(new GetCallerIdentityCommand())).rejects.toMatchObject({ name: 'ExpiredToken' });
+    }
+  });
+
+  it('begins no session that would be over at once', async () => {
+    const { arn } = await role();
+    await expectSdkRefusal(app, () => assume(arn, { sessionEnds: 0.4 }), { code: 'ExpiredTokenException', status: 400, message: 'The session of the user at the identity provider ends now. Sign in again.' });
+    expect((await assume(arn, { sessionEnds: 1 })).Credentials?.Expiration).toEqual(new Date('2026-11-25T10:00:01Z'));
   });
 
   it('does not trust a provider that was deleted and made anew', async () => {

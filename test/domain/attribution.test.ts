@@ -6,7 +6,7 @@ import type { Federation } from '../../src/domain/principal.js';
 const provider = 'arn:aws:iam::123456789012:oidc-provider/idp.example/Path';
 const vouched = (claims: Readonly<Record<string, string | readonly string[]>>): Federation => ({ provider, keys: new Map(Object.entries(claims).map(([claim, value]) => [`idp.example/path:${claim}`, value])) });
 const named = (template: string, by?: Federation): unknown => attribution([{ Key: 'stint:SessionNameTemplate', Value: template }], by).sessionName;
-const claims = vouched({ sub: 'repo:octo/x', actor_id: '12', repository_id: '74', groups: ['a', 'b'], empty: '' });
+const claims = vouched({ sub: 'repo:octo/x', actor_id: '12', repository_id: '74', branch: 'a-b.c', half: 'a\uD800', groups: ['a', 'b'], empty: '' });
 
 describe('the names that a role fixes', () => {
   it.each([
@@ -14,7 +14,12 @@ describe('the names that a role fixes', () => {
     ['@sub@', { value: 'repo=3Aocto=2Fx' }],
     ['@SUB@', { value: 'repo=3Aocto=2Fx' }],
     ['x-@actor_id@', { value: 'x-12' }],
-    ['@actor_id@@repository_id@', { value: '1274' }],
+    ['@actor_id@@repository_id@', { because: 'its template is malformed' }],
+    ['@actor_id@A@repository_id@', { because: 'its template is malformed' }],
+    ['@actor_id@=@repository_id@', { because: 'its template is malformed' }],
+    ['@branch@-@actor_id@-', { value: 'a=2Db.c-12-' }],
+    ['@actor_id@.x-@branch@', { value: '12.x-a-b.c' }],
+    ['@half@', { because: 'this one says nothing of half' }],
     ['@groups@', { because: 'this one says nothing of groups' }],
     ['@empty@', { because: 'this one says nothing of empty' }],
     ['@none@', { because: 'this one says nothing of none' }],
@@ -43,6 +48,16 @@ describe('the names that a role fixes', () => {
       fc.pre(one !== other);
       expect(name(one)).not.toEqual(name(other));
     }));
+  });
+
+  it.each([...'+,._-'])('of two claims with %s between them differ where one of the claims does', (between) => {
+    const claim = fc.string({ minLength: 1, maxLength: 4, unit: fc.constantFrom(...'ab2D=', ...'+,._-') });
+    const name = (one: string, other: string): unknown => named(`@one@${between}x@other@`, vouched({ one, other }));
+    fc.assert(fc.property(claim, claim, claim, claim, (a, b, c, d) => {
+      fc.pre(a !== c || b !== d);
+      expect(name(a, b)).not.toEqual(name(c, d));
+    }), { numRuns: 2_000 });
+    expect(name('a', `b${between}xc`)).not.toEqual(name(`a${between}xb`, 'c'));
   });
 
   it('must be those that were given', () => {

@@ -24,6 +24,7 @@ let worker: Role;
 let count = 0;
 
 beforeAll(async () => {
+  // Both nodes are reached under one name: a SAML response is meant for it.
   const env = { STINT_PUBLIC_URL: 'https://sts.example' };
   a = await TestApp.boot({ env });
   b = await TestApp.boot({ beside: a, env });

@@ -39,7 +39,7 @@ beforeEach(async () => {
 });
 afterEach(() => idp.close());
 
-const keys = (keyId: string | undefined, algorithm: TokenAlgorithm = 'ES256', thumbprints = [idp.thumbprint]): Promise<readonly KeyObject[]> => issuers.keys({ url: idp.issuer, thumbprints }, algorithm, keyId);
+const keys = (keyId: string | undefined, algorithm: TokenAlgorithm = 'ES256', thumbprints = [idp.thumbprint], account = '123456789012'): Promise<readonly KeyObject[]> => issuers.keys({ url: idp.issuer, thumbprints, account }, algorithm, keyId);
 const found = async (keyId: string | undefined, algorithm?: TokenAlgorithm): Promise<number> => (await keys(keyId, algorithm)).length;
 async function fault(work: Promise<unknown>): Promise<string> {
   try {
@@ -173,6 +173,18 @@ describe('the keys of an issuer', () => {
     expect((await keys('first', 'ES256', [idp.thumbprint.toUpperCase()])).length).toBe(1);
   });
 
+  it('are fetched for each account, so that none waits for what another one asks too much of', async () => {
+    expect(await found('first')).toBe(1);
+    for (let made = 0; made < 10; made += 1) {
+      clock.pass(1);
+      expect(await found(`made up ${String(made)}`)).toBe(0);
+    }
+    const next = await idp.rotate('next');
+    clock.pass(1);
+    expect(await fault(found(next.kid))).toBe('unreachable');
+    expect(await keys(next.kid, 'ES256', [idp.thumbprint], '210987654321')).toHaveLength(1);
+  });
+
   it('are tried all where a token names none, and only those of its algorithm', async () => {
     idp.keys = [await signingKey('a'), await signingKey('b'), await signingKey('c', 'ES384'), await signingKey('d', 'RS256')];
     expect([await found(undefined), await found(undefined, 'ES384'), await found(undefined, 'RS256'), await found(undefined, 'RS512'), await found('a', 'ES384')]).toEqual([2, 1, 1, 0, 0]);
@@ -188,6 +200,8 @@ describe('a key set', () => {
     ['a symmetric key', () => Promise.resolve({ kty: 'oct', k: 'c2VjcmV0', kid: 'k', alg: 'ES256' })],
     ['a key off its curve', () => first({ x: 'AAAA' })],
     ['a key id that is a number', () => first({ kid: 1 })],
+    ['a key id that no token may name', () => first({ kid: 'x'.repeat(256) })],
+    ['a key with a number that is far too long', () => first({ x: 'A'.repeat(100_000) })],
     ['an Ed25519 key', () => Promise.resolve({ kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo', kid: 'k' })],
     ['no object', () => Promise.resolve('k')],
   ])('may have what is no key here, which is not used: %s', async (_, jwk) => {
@@ -201,6 +215,29 @@ describe('a key set', () => {
     const jwk = { ...generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'jwk' }), kid: 'short' };
     idp.answers.set('/jwks', () => ({ status: 200, body: JSON.stringify({ keys: [jwk] }) }));
     expect(await found('short', 'RS256')).toBe(0);
+  });
+
+  it('does not give away RSA keys that are made to be slow, or to prove nothing', async () => {
+    const { jwk } = await signingKey('k', 'RS256');
+    const exponents = { AQAB: 1, Aw: 1, _____w: 1, AQ: 0, AQAAAAE: 0, [Buffer.alloc(255, 0x7f).toString('base64url')]: 0 };
+    idp.answers.set('/jwks', () => ({ status: 200, body: JSON.stringify({ keys: Object.keys(exponents).map((e) => ({ ...jwk, kid: e, e })) }) }));
+    expect(Object.fromEntries(await Promise.all(Object.keys(exponents).map(async (e) => [e, await found(e, 'RS256')] as const)))).toEqual(exponents);
+  });
+
+  it('of thousands of keys, each of which takes milliseconds to read, is not read', async () => {
+    const { jwk } = await signingKey('k', 'ES512');
+    const body = JSON.stringify({ keys: Array.from({ length: 3_500 }, () => jwk) });
+    idp.answers.set('/jwks', () => ({ status: 200, body }));
+    const since = performance.now();
+    expect(await fault(found('k', 'ES512'))).toBe('answer');
+    expect(performance.now() - since).toBeLessThan(4_000);
+  });
+
+  it('is read as far as a token needs it', async () => {
+    const { jwk } = await signingKey('k', 'ES512');
+    const body = JSON.stringify({ keys: Array.from({ length: 100 }, () => jwk) });
+    idp.answers.set('/jwks', () => ({ status: 200, body }));
+    expect([await found('k', 'ES512'), await found(undefined, 'ES512')]).toEqual([10, 10]);
   });
 
   it('keeps private members of keys to itself', async () => {

@@ -192,4 +192,34 @@ describe('at a time', () => {
     const fetched = await Promise.all(Array.from({ length: 30 }, () => one.get(`https://localhost:${String(port)}/`)));
     expect([fetched.length, most]).toEqual([30, 8]);
   });
+
+  it('are fetched three for one account, whatever others it waits for, so that other accounts have their turns', async () => {
+    const answers: (() => void)[] = [];
+    let running = 0;
+    let most = 0;
+    const port = await serve((request, answer) => {
+      if (request.url === '/quick') {
+        answer.end('quick');
+        return;
+      }
+      running += 1;
+      most = Math.max(most, running);
+      answers.push(() => {
+        running -= 1;
+        answer.end('slow');
+      });
+    });
+    const one = outbound();
+    const slow = Array.from({ length: 67 }, () => one.get(`https://localhost:${String(port)}/slow`, { account: 'hostile' }));
+    expect(await refusal(one.get(`https://localhost:${String(port)}/slow`, { account: 'hostile' }))).toBe('unreachable: too many documents are being fetched at once');
+    expect(await Promise.all(Array.from({ length: 20 }, () => one.get(`https://localhost:${String(port)}/quick`, { account: 'other' }).then(String)))).toEqual(Array.from({ length: 20 }, () => 'quick'));
+    let left = slow.length;
+    const all = Promise.all(slow.map((work) => work.finally(() => (left -= 1))));
+    while (left > 0) {
+      answers.splice(0).forEach((answer) => { answer(); });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await all;
+    expect(most).toBe(3);
+  });
 });

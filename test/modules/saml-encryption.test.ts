@@ -1,6 +1,6 @@
-import type { KeyObject } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 
-import type { Secret } from '../../src/domain/secret.js';
+import { Secret } from '../../src/domain/secret.js';
 import { verifyResponse, type SamlTrust } from '../../src/federation/saml/response.js';
 import { assertion, element, encoded, encrypted, encryptionKey, MOMENT, MORE, NS, refusalOf, response, TestIdp, trustIn, type EncryptionParts } from '../support/saml-idp.js';
 
@@ -86,6 +86,16 @@ describe('an encrypted assertion', () => {
   it('says nothing of how far it came: keys, ciphers and tags that are wrong are refused in the same words', () => {
     for (const made of [inner({ alter: flip(-1) }), inner({ transport: `${NS.xenc}rsa-1_5` }), inner({}, other.signed(assertion())), encoded(response(encrypted(idp.signed(assertion()), encryptionKey().publicKey)))]) {
       expect(refusalOf(made, trust)).toMatchObject(wrong);
+    }
+  });
+
+  it('is not decrypted with keys that are weak, or take long', () => {
+    for (const [bits, isTaken] of [[1_024, false], [2_048, true], [4_096, true], [4_104, false]] as const) {
+      const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: bits });
+      const privateKeys = [Secret.of(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())];
+      const made = encoded(response(encrypted(idp.signed(assertion()), publicKey)));
+      if (isTaken) expect(verifyResponse(made, { ...trust, privateKeys }, MOMENT).subject).toBe('alice');
+      else expect(refusalOf(made, { ...trust, privateKeys }).why).toMatch(/does not decrypt/);
     }
   });
 

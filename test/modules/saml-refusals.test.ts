@@ -155,6 +155,7 @@ describe('an assertion', () => {
     ['without a subject', { subject: '' }, broken],
     ['with two names', { nameId: nameId() + nameId('mallory') }, broken],
     ['with an element in the name', { nameId: element('saml:NameID', {}, 'al', element('saml:x', {}), 'ice') }, broken],
+    ['with a name that is too long for an index', { nameId: nameId('日'.repeat(683)) }, 'NameID in AuthnResponse is too long'],
     ['with a name that is too long', { nameId: nameId('a'.repeat(1_025)) }, 'NameID in AuthnResponse is too long'],
     ['without a confirmation', { confirmation: '' }, confirmed],
     ['with two confirmations', { confirmation: confirmation().repeat(2) }, confirmed],

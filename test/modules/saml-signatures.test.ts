@@ -1,4 +1,7 @@
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, webcrypto, type JsonWebKey } from 'node:crypto';
+
+import 'reflect-metadata';
+import * as x509 from '@peculiar/x509';
 
 import { ApiError } from '../../src/domain/errors.js';
 import { verifyResponse } from '../../src/federation/saml/response.js';
@@ -194,6 +197,15 @@ describe('a signature', () => {
     const made = encoded(response(idp.signed(assertion())));
     for (const idps of [[idp], [idp, other], [other, ec, idp]]) expect(verifyResponse(made, trustIn(idps), MOMENT).subject).toBe('alice');
     for (const idps of [[], [other], [other, ec]]) expect(refusalOf(made, trustIn(idps)).message).toBe(wrong);
+  });
+
+  it('by a key with an exponent as long as itself, which takes long to verify, is not looked at', async () => {
+    const { n } = createPublicKey(idp.privateKey).export({ format: 'jwk' });
+    const publicKey = createPublicKey({ key: { kty: 'RSA', n, e: Buffer.alloc(255, 0x7f).toString('base64url') } as JsonWebKey, format: 'jwk' });
+    const algorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
+    const signingKey = await webcrypto.subtle.importKey('pkcs8', idp.privateKey.export({ format: 'der', type: 'pkcs8' }), algorithm, true, ['sign']);
+    const slow = await x509.X509CertificateGenerator.create({ serialNumber: '01', subject: 'CN=slow', issuer: 'CN=slow', notBefore: new Date('2020-01-01'), notAfter: new Date('2030-01-01'), signingAlgorithm: algorithm, publicKey: new x509.PublicKey(publicKey.export({ format: 'der', type: 'spki' })), signingKey });
+    expect(keysIn([Buffer.from(slow.rawData).toString('base64'), idp.certificate])).toHaveLength(1);
   });
 
   it('is not verified with what is no certificate', () => {

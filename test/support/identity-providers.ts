@@ -34,7 +34,7 @@ export function metadata({ entityId = 'https://idp.example/saml', keys = keyDesc
 }
 
 /** A new private key in PEM, perhaps encrypted. */
-export function privateKey(type: 'rsa' | 'ed25519' = 'rsa', passphrase?: string): string {
-  const key = type === 'rsa' ? generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey : generateKeyPairSync('ed25519').privateKey;
+export function privateKey(type: 'rsa' | 'ed25519' = 'rsa', passphrase?: string, modulusLength = 2048): string {
+  const key = type === 'rsa' ? generateKeyPairSync('rsa', { modulusLength }).privateKey : generateKeyPairSync('ed25519').privateKey;
   return key.export({ type: 'pkcs8', format: 'pem', ...(passphrase !== undefined && { cipher: 'aes-256-cbc', passphrase }) }).toString();
 }

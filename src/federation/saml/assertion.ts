@@ -5,8 +5,9 @@ import { attributeOf, elementsIn, isNamed, onlyChild, optionalChild, textOf, chi
 const REDEEM_MS = 300_000;
 /** How far the clock of an identity provider may be ahead, in milliseconds. Nothing is valid any longer for it. */
 const AHEAD_MS = 60_000;
-/** The longest name of a subject, in characters. */
+/** The longest name of a subject, in characters, and in bytes of UTF-8: what ends his sessions is found by an index. */
 const SUBJECT_MAX = 1_024;
+const SUBJECT_BYTES_MAX = 2_048;
 
 const BEARER = 'urn:oasis:names:tc:SAML:2.0:cm:bearer';
 const ENTITY = 'urn:oasis:names:tc:SAML:2.0:nameid-format:entity';
@@ -97,7 +98,7 @@ function nameIn(assertion: XmlElement): { subject: string; subjectType: string }
   const name = optionalChild(onlyChild(assertion, ['assertion', 'Subject']), ['assertion', 'NameID']);
   const subject = name === undefined ? '' : textOf(name);
   if (name === undefined || subject === '') throw denied('it has no NameID');
-  if (subject.length > SUBJECT_MAX) throw invalid('NameID in AuthnResponse is too long', 'the NameID is too long');
+  if (subject.length > SUBJECT_MAX || Buffer.byteLength(subject) > SUBJECT_BYTES_MAX) throw invalid('NameID in AuthnResponse is too long', 'the NameID is too long');
   const format = attributeOf(name, 'Format') ?? UNSPECIFIED;
   if (format.length > SUBJECT_MAX) throw invalid('NameID in AuthnResponse is too long', 'the format of the NameID is too long');
   return { subject, subjectType: format.startsWith(NAME_ID_2_0) ? format.slice(NAME_ID_2_0.length) : format };

@@ -1,6 +1,7 @@
 import { constants, createDecipheriv, createPrivateKey, privateDecrypt } from 'node:crypto';
 
 import type { Secret } from '../../domain/secret.js';
+import { isSoundPrivateRsa } from '../rsa-keys.js';
 import { unsigned } from './refusals.js';
 import { bytesIn } from './signature.js';
 import { attributeOf, childrenOf, elementsIn, isNamed, onlyChild, optionalChild, type XmlElement } from './xml.js';
@@ -95,7 +96,8 @@ function unwrapped(wrapped: XmlElement, privateKey: Secret): Buffer | undefined 
   if (oaepHash === undefined) return undefined;
   const value = cipherValue(wrapped);
   try {
-    return privateDecrypt({ key: createPrivateKey(privateKey.reveal()), padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash }, value);
+    const key = createPrivateKey(privateKey.reveal());
+    return isSoundPrivateRsa(key) ? privateDecrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash }, value) : undefined;
   } catch {
     // Wrapped for another key, or not at all: that is all one.
     return undefined;

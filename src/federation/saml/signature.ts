@@ -2,6 +2,7 @@ import { hash, verify, X509Certificate, type KeyObject } from 'node:crypto';
 
 import { SignedXml, type HashAlgorithm, type SignatureAlgorithm } from 'xml-crypto';
 
+import { isSoundRsa } from '../rsa-keys.js';
 import { malformed, unsigned } from './refusals.js';
 import { attributeOf, elementsIn, isNamed, onlyChild, optionalChild, parseXml, textOf, writeXml, type Name, type XmlElement } from './xml.js';
 
@@ -25,8 +26,6 @@ const METHODS: Readonly<Record<string, Method>> = Object.fromEntries(
   (['rsa', 'ec'] as const).flatMap((key) => ['sha256', 'sha384', 'sha512'].map((digest) => [`http://www.w3.org/2001/04/xmldsig-more#${key === 'ec' ? 'ecdsa' : 'rsa'}-${digest}`, { digest, key }])),
 );
 
-/** The shortest RSA key that is believed, in bits (NIST SP 800-131A). */
-const RSA_BITS_MIN = 2_048;
 const CURVES = ['prime256v1', 'secp384r1', 'secp521r1'];
 /** The longest signature: of an RSA key of 8,192 bits. */
 const VALUE_BYTES_MAX = 1_024;
@@ -35,8 +34,16 @@ const ID = /^[A-Za-z_][\w.-]{0,255}$/;
 
 /** The public keys in certificates (DER in base64) that are strong enough. When a certificate is valid is not looked at: the metadata says whether it is. */
 export function keysIn(certificates: readonly string[]): readonly KeyObject[] {
-  return certificates.flatMap(keyIn).filter(isStrong);
+  let keys = read.get(certificates);
+  if (keys === undefined) {
+    keys = certificates.flatMap(keyIn).filter(isStrong);
+    read.set(certificates, keys);
+  }
+  return keys;
 }
+
+/** What was read already, for as long as the remembered row lives: twenty certificates take up to fifty milliseconds. */
+const read = new WeakMap<readonly string[], readonly KeyObject[]>();
 
 // Metadata was checked for certificates, not for keys that OpenSSL knows.
 function keyIn(certificate: string): KeyObject[] {
@@ -47,9 +54,8 @@ function keyIn(certificate: string): KeyObject[] {
   }
 }
 
-function isStrong({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): boolean {
-  if (type === 'rsa') return (details?.modulusLength ?? 0) >= RSA_BITS_MIN;
-  return type === 'ec' && CURVES.includes(details?.namedCurve ?? '');
+function isStrong(key: KeyObject): boolean {
+  return isSoundRsa(key) || (key.asymmetricKeyType === 'ec' && CURVES.includes(key.asymmetricKeyDetails?.namedCurve ?? ''));
 }
 
 /**

@@ -1,0 +1,121 @@
+import { CreateOpenIDConnectProviderCommand } from '@aws-sdk/client-iam';
+import { AssumeRoleCommand, AssumeRoleWithWebIdentityCommand, GetCallerIdentityCommand, STSClient, type AssumeRoleWithWebIdentityCommandInput, type AssumeRoleWithWebIdentityCommandOutput } from '@aws-sdk/client-sts';
+
+import { TestApp, type Keys } from '../support/app.js';
+import type { TestIdp } from '../support/idp.js';
+import { expectSdkRefusal } from '../support/sdk.js';
+import { allows, trusts, World, type Document, type Role } from '../support/world.js';
+
+const ACTIONS = ['sts:AssumeRoleWithWebIdentity', 'sts:TagSession', 'sts:SetSourceIdentity'];
+
+let app: TestApp;
+let idp: TestIdp;
+let world: World;
+let providerArn: string;
+let anonymous: STSClient;
+let roles = 0;
+
+beforeAll(async () => {
+  app = await TestApp.boot();
+  idp = await app.idp();
+  world = new World(app);
+  const { OpenIDConnectProviderArn } = await app.iam(world.root).send(new CreateOpenIDConnectProviderCommand({ Url: idp.issuer, ClientIDList: ['stint', 'other'], ThumbprintList: [idp.thumbprint] }));
+  providerArn = OpenIDConnectProviderArn ?? '';
+  // Whoever signs nothing needs no credentials, and must not be asked for any.
+  anonymous = new STSClient({ endpoint: app.url, region: 'us-east-1', maxAttempts: 1 });
+});
+afterAll(async () => {
+  anonymous.destroy();
+  await app.close();
+});
+
+async function role(condition?: Document, more: { action?: string | string[]; maxSessionDuration?: number; policy?: Document } = {}): Promise<Role> {
+  roles += 1;
+  return world.role(`federated-${String(roles)}`, trusts({ Federated: providerArn }, condition, more.action ?? ACTIONS), more);
+}
+const assume = async (input: Partial<AssumeRoleWithWebIdentityCommandInput>): Promise<AssumeRoleWithWebIdentityCommandOutput> =>
+  anonymous.send(new AssumeRoleWithWebIdentityCommand({ RoleArn: undefined, RoleSessionName: 'ci', WebIdentityToken: await idp.token(app.clock.now()), ...input }));
+const keysOf = ({ Credentials }: AssumeRoleWithWebIdentityCommandOutput): Keys => ({
+  accessKeyId: Credentials?.AccessKeyId ?? '',
+  secretAccessKey: Credentials?.SecretAccessKey ?? '',
+  sessionToken: Credentials?.SessionToken ?? '',
+});
+const denied = { code: 'AccessDenied', status: 403, message: 'Not authorized to perform sts:AssumeRoleWithWebIdentity' };
+
+describe('AssumeRoleWithWebIdentity', () => {
+  describe('a role that fixes how its sessions are called', () => {
+    const tags = [{ Key: 'stint:SessionNameTemplate', Value: 'gh-@repository_id@-@actor_id@' }, { Key: 'stint:SourceIdentityTemplate', Value: '@actor@' }];
+    const claims = { repository_id: '74', actor_id: '12', actor: 'octocat' };
+    const fixing = async (action: string[] = ACTIONS): Promise<Role> => {
+      roles += 1;
+      return world.role(`fixing-${String(roles)}`, trusts({ Federated: providerArn }, undefined, action), { tags });
+    };
+    const ask = async (RoleArn: string, RoleSessionName: string, more: object = {}): Promise<AssumeRoleWithWebIdentityCommandOutput> => assume({ RoleArn, RoleSessionName, WebIdentityToken: await idp.token(app.clock.now(), { ...claims, ...more }) });
+
+    it('takes only the name that the claims come to, which is the same each time', async () => {
+      const { arn } = await fixing();
+      for (let times = 0; times < 2; times += 1) expect(await ask(arn, 'gh-74-12')).toMatchObject({ SourceIdentity: 'octocat', AssumedRoleUser: { Arn: expect.stringMatching(/\/gh-74-12$/) } });
+      await expectSdkRefusal(app, () => ask(arn, 'gh-74-13'), { code: 'AccessDenied', status: 403, message: 'The role fixes RoleSessionName by what the identity provider says: it must be gh-74-12' });
+      await expectSdkRefusal(app, () => ask(arn, 'gh-74-12', { actor_id: undefined }), { code: 'AccessDenied', status: 403, message: 'The role fixes RoleSessionName by what an identity provider says, and this one says nothing of actor_id' });
+      await expectSdkRefusal(app, () => ask(arn, 'gh-74-12', { 'https://aws.amazon.com/source_identity': 'other' }), { code: 'AccessDenied', status: 403, message: 'The role fixes SourceIdentity by what the identity provider says: it must be octocat' });
+    });
+
+    it('lets nobody set a source identity whom its trust policy does not', async () => {
+      const { arn } = await fixing(['sts:AssumeRoleWithWebIdentity']);
+      await expectSdkRefusal(app, () => ask(arn, 'gh-74-12'), { ...denied, message: 'Not authorized to perform sts:SetSourceIdentity' });
+    });
+
+    it('tells nothing to those who may not assume it', async () => {
+      roles += 1;
+      const { arn } = await world.role(`fixing-${String(roles)}`, trusts({ Service: 'ec2.amazonaws.com' }), { tags });
+      await expectSdkRefusal(app, () => ask(arn, 'x-y'), denied);
+    });
+
+    it('is assumed by nobody for whom no provider vouches', async () => {
+      const user = await world.user(`fixed-${String(roles)}`);
+      roles += 1;
+      const { arn } = await world.role(`fixing-${String(roles)}`, trusts(user.arn), { tags: tags.slice(0, 1) });
+      await expectSdkRefusal(app, () => app.sts(user).send(new AssumeRoleCommand({ RoleArn: arn, RoleSessionName: 'gh-74-12' })), { code: 'AccessDenied', status: 403, message: 'The role fixes RoleSessionName by what an identity provider says, and none vouches for the caller' });
+    });
+
+    it('cannot have a template that could never be filled in', async () => {
+      roles += 1;
+      await expect(world.role(`fixing-${String(roles)}`, trusts({ Federated: providerArn }), { tags: [{ Key: 'stint:SessionNameTemplate', Value: 'no claim' }] })).rejects.toMatchObject({ name: 'InvalidInputException' });
+    });
+  });
+
+  describe('sessions', () => {
+    const gone = { name: 'ExpiredToken' };
+    const who = async (answer: AssumeRoleWithWebIdentityCommandOutput): Promise<unknown> => app.sts(keysOf(answer)).send(new GetCallerIdentityCommand());
+    const of = async (sub: string, RoleArn: string): Promise<AssumeRoleWithWebIdentityCommandOutput> => assume({ RoleArn, WebIdentityToken: await idp.token(app.clock.now(), { sub }) });
+
+    it('are listed and ended by who somebody is at the provider, with what was obtained with them', async () => {
+      const { arn } = await role(undefined, { policy: allows('sts:AssumeRole') });
+      roles += 1;
+      const next = await world.role(`after-${String(roles)}`, trusts(arn));
+      const [mallory, alice] = [await of('mallory', arn), await of('alice', arn)];
+      app.clock.advance(1);
+      const chained = await app.sts(keysOf(mallory)).send(new AssumeRoleCommand({ RoleArn: next.arn, RoleSessionName: 'next' }));
+      const query = `principalArn=${encodeURIComponent(providerArn)}&subject=mallory`;
+      const { body } = await app.rest(world.root, `GET /v1/sessions?${query}`);
+      expect((body as unknown as { sessions: object[] }).sessions).toMatchObject([{ sessionName: 'next' }, { sessionName: 'ci', operation: 'AssumeRoleWithWebIdentity', status: 'active' }]);
+      expect((await app.rest(world.root, 'POST /v1/sessions/revoke', { principalArn: providerArn, subject: 'mallory' })).body).toEqual({ revoked: 2, effectiveWithinSeconds: 1 });
+      for (const over of [mallory, chained as AssumeRoleWithWebIdentityCommandOutput]) await expect(who(over)).rejects.toMatchObject(gone);
+      await who(alice);
+      expect((await app.rest(world.root, 'POST /v1/sessions/revoke', { principalArn: providerArn, subject: 'nobody' })).status).toBe(404);
+      expect((await app.rest(world.root, 'POST /v1/sessions/revoke', { principalArn: arn, subject: 'mallory' })).status).toBe(400);
+    });
+
+    it('are ended for all for whom a provider vouched, and only those', async () => {
+      const { arn } = await role();
+      const user = await world.user(`bob-${String(roles)}`);
+      const other = await world.session(user, await world.role(`of-bob-${String(roles)}`, trusts(user.arn)));
+      const [first, second] = [await of('first', arn), await of('second', arn)];
+      expect((await app.rest(world.root, 'POST /v1/sessions/revoke', { principalArn: providerArn })).status).toBe(200);
+      for (const over of [first, second]) await expect(who(over)).rejects.toMatchObject(gone);
+      await app.sts(other).send(new GetCallerIdentityCommand());
+      app.clock.advance(60);
+      await who(await of('first', arn));
+    });
+  });
+});
