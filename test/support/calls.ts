@@ -189,7 +189,7 @@ export function expectUnrecorded({ result, added, removed, events }: Effect<Call
 /** Text with every generated id and secret replaced, equal ones by equal names. */
 export function withoutIds(text: string): string {
   const names = new Map<string, string>();
-  const pattern = /\beyJ[\w-]+\.[\w-]+\.[\w-]+|(?<![\w+/=-])[\w+/-]{200,}={0,2}|(?<![\w-])[\w-]{43,}(?![\w+/=-])|\b(AIDA|AIPA|AROA|AGPA|AKIA|ANPA|ASIA)[A-Z2-7]{16,17}\b|\b(?:OIDC|SAML|SKEY)[A-Z2-7]{20}\b|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|sha256:[0-9a-f]{64}|\\\\x[0-9a-f]+|\b\d{12}\b|(?<![\w+/])[A-Za-z0-9+/]{40}(?![\w+/=])|http:\/\/127\.0\.0\.1:\d+|\blocalhost:\d+/g;
+  const pattern = /\beyJ[\w-]+\.[\w-]+\.[\w-]+|(?<![\w+/=-])[\w+/-]{200,}={0,2}|(?<![\w-])[\w-]{43,}(?![\w+/=-])|\b(AIDA|AIPA|AROA|AGPA|AKIA|ANPA|ASIA)[A-Z2-7]{16,17}\b|\b(?:OIDC|SAML|SKEY)[A-Z2-7]{20}\b|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|sha256:[0-9a-f]{64}|\\\\x[0-9a-f]+|\b\d{12}\b|(?<![\w+/])[A-Za-z0-9+/]{40}(?![\w+/=])|(?<![\w+/])[A-Za-z0-9+/]{27}=(?!=)|http:\/\/127\.0\.0\.1:\d+|\blocalhost:\d+/g;
   return text.replace(/"(base32StringSeed|qrCodePNG)":"[^"]+"/g, '"$1":"<secret>"').replace(pattern, (found, kind: string | undefined) => {
     const known = names.get(found) ?? `<${kind ?? 'id'}-${String(names.size + 1)}>`;
     names.set(found, known);
