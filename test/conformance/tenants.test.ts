@@ -33,8 +33,7 @@ interface Target {
   readonly profileName: string;
   readonly oidcUrl: string;
   readonly oidcArn: string;
-  readonly samlName: string;
-  readonly samlArn: string;
+  readonly samlName: string; readonly samlArn: string;
   readonly alias: string; readonly deviceName: string; readonly serialNumber: string;
   readonly accessKeyId: string;
   readonly sessionKeyId: string;
@@ -244,7 +243,6 @@ const nameless = [
 
 /** AWS says of an account, to whoever asks, which identity providers it has (sts-api §12, §13): the texts differ. */
 const vouching = ['AssumeRoleWithSAML', 'AssumeRoleWithWebIdentity'];
-
 /** First what a stranger sees of his own account, while it is still bare; last what leaves something there. */
 const order = Object.keys(aims).sort((a, b) => rank(a) - rank(b));
 function rank(operation: string): number {

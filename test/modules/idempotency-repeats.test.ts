@@ -5,6 +5,7 @@ import { TestApp, type Keys } from '../support/app.js';
 import { call, effectOf, expectRefused, registry, type Called, type Input } from '../support/calls.js';
 import { hold, until, untilBlocked, withoutDatabase } from '../support/outage.js';
 import { ended, sessionIdOf, standing } from '../support/revoking.js';
+import { CREDENTIALS, ID_TOKEN } from '../support/oauth.js';
 import { SamlProvider } from '../support/saml-world.js';
 import { Sessions, taskArn, type TemporaryKeys } from '../support/sessions.js';
 import { withToken } from '../support/web-identity-scenarios.js';
@@ -70,6 +71,16 @@ const orders: Readonly<Record<string, () => Promise<Order>>> = {
   },
   AssumeRoleWithWebIdentity: async () => ({ operation: 'AssumeRoleWithWebIdentity', ...(await withToken(world)) }),
   AssumeRoot: () => Promise.resolve({ operation: 'AssumeRoot', input: { TargetPrincipal: member.root.account, TaskPolicyArn: { arn: taskArn('IAMAuditRootUserCredentials') } } }),
+  ExchangeSession: async () => {
+    const target = await world.role('of-session', trusts(worker.arn));
+    return { operation: 'ExchangeSession', input: { RoleArn: target.arn, RequestedTokenType: CREDENTIALS }, keys: await session() };
+  },
+  ExchangeToken: async () => {
+    const idp = await a.idp();
+    const arn = `arn:aws:iam::${a.root.account}:oidc-provider/${idp.name}`;
+    const target = await world.role('of-token', trusts({ Federated: arn }, undefined, 'sts:AssumeRoleWithWebIdentity'));
+    return { operation: 'ExchangeToken', input: { SubjectToken: await idp.token(a.clock.now()), SubjectTokenType: ID_TOKEN, RoleArn: target.arn, RequestedTokenType: CREDENTIALS } };
+  },
   GetFederationToken: () => Promise.resolve({ operation: 'GetFederationToken', input: { Name: 'guest' } }),
   GetScopedCredentials: async () => ({ operation: 'GetScopedCredentials', input: { DurationSeconds: 1_800 }, keys: await session() }),
   GetSessionToken: () => Promise.resolve({ operation: 'GetSessionToken', input: {} }),
