@@ -89,7 +89,7 @@ simplesamlphp() {
 
 lemonldap() {
   local folder=$1 root=$1/root
-  with_lists fetch "$folder" '' liblemonldap-ng-portal-perl libstring-random-perl starman
+  with_lists fetch "$folder" '' liblemonldap-ng-portal-perl libstring-random-perl libio-string-perl starman
   mkdir "$folder/bin"
   wrapper "$folder/bin/perl" 'LD_LIBRARY_PATH=$(echo "$root"/usr/lib/*-linux-*)' 'PERL5LIB=$root/usr/share/perl5' 'for more in "$root"/usr/lib/*/perl5/*; do PERL5LIB=$PERL5LIB:$more; done' 'export LD_LIBRARY_PATH PERL5LIB' 'exec perl "$@"'
   wrapper "$folder/bin/starman" 'starman=$root/usr/bin/starman' '[ -e "$starman" ] || starman=$(command -v starman)' 'exec "$(dirname "$0")/perl" "$starman" "$@"'
