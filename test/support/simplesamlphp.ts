@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { Child, repository } from './program.js';
-import { TestIdp } from './saml-idp.js';
+import type { TestIdp } from './saml-idp.js';
 
 const HOME = join(repository, '.stint-compat', 'simplesamlphp');
 const PACKAGE = join(HOME, 'root', 'usr', 'share', 'simplesamlphp');
