@@ -58,6 +58,7 @@ describe('LemonLDAP::NG', () => {
 
   itHere('changes its key while people sign in, and nobody is turned away', async () => {
     const kids: unknown[] = [];
+    const unused = await idp.signIn('dwho');
     /** One user signs in, and several programs of his use the token at once. */
     const turn = async (): Promise<void> => {
       const token = await idp.signIn('dwho');
@@ -71,5 +72,7 @@ describe('LemonLDAP::NG', () => {
     await rotating;
     for (let turns = 0; turns < 5; turns += 1) await turn();
     expect(new Set(kids).size).toBe(2);
+    // It publishes one key only, so what the old one signed is of no use any more.
+    await expect(assume(unused)).rejects.toMatchObject({ name: expect.stringMatching(/^InvalidIdentityToken/) });
   });
 });

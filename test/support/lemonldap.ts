@@ -7,6 +7,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import 'reflect-metadata';
+
 import { TestCa } from './certificates.js';
 import { until } from './outage.js';
 import { Child, repository } from './program.js';
