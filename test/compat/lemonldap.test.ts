@@ -39,9 +39,9 @@ describe('LemonLDAP::NG', () => {
   });
   afterAll(async () => {
     if (!hasLemonLdap) return;
-    sts.destroy();
-    await idp.close();
     await Program.cleanUp();
+    await idp.close();
+    sts.destroy();
   });
   const assume = (WebIdentityToken: string): Promise<AssumeRoleWithWebIdentityCommandOutput> => sts.send(new AssumeRoleWithWebIdentityCommand({ RoleArn: role, RoleSessionName: 'dwho', WebIdentityToken }));
 

@@ -59,10 +59,10 @@ describe('SimpleSAMLphp', () => {
   });
   afterAll(async () => {
     if (!hasSimpleSaml) return;
+    await Program.cleanUp();
+    await idp.close();
     iam.destroy();
     sts.destroy();
-    await idp.close();
-    await Program.cleanUp();
   });
   /** Signs alice in, at an identity provider that is set up so. */
   async function signIn(different: Partial<ServiceSettings> = {}): Promise<string> {
@@ -81,11 +81,12 @@ describe('SimpleSAMLphp', () => {
     session.destroy();
     expect(Arn).toBe(`arn:aws:sts::${account}:assumed-role/Dev/alice@example.com`);
   }
-  /** Asserts that a response is refused, with this in the message, and begins nothing. */
-  async function expectRefused(response: string, message: string): Promise<void> {
-    const before = await sessions();
+  /** Asserts that a response is refused, with this in the message and perhaps that in the log, and begins nothing. */
+  async function expectRefused(response: string, message: string, why = ''): Promise<void> {
+    const [before, said] = [await sessions(), program.out.length];
     await expect(assume(response)).rejects.toMatchObject({ name: 'InvalidIdentityTokenException', message: expect.stringContaining(message) });
     expect(await sessions()).toBe(before);
+    await program.until(() => program.out.slice(said).some((line) => line.includes(why)), `a line of the log with ${why}`);
   }
   const sessions = async (): Promise<number> => Number((await program.sql<{ count: string }>('SELECT (SELECT count(*) FROM session) + (SELECT count(*) FROM saml_assertion) AS count'))[0]!.count);
 
@@ -118,14 +119,14 @@ describe('SimpleSAMLphp', () => {
     const encryption = await TestIdp.create();
     const AddPrivateKey = encryption.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     const encryptFor = encryption.certificate;
-    await expectRefused(await signIn({ encryptFor }), 'signature invalid');
+    await expectRefused(await signIn({ encryptFor }), 'signature invalid', 'does not decrypt');
     await iam.send(new UpdateSAMLProviderCommand({ SAMLProviderArn: provider, AddPrivateKey, AssertionEncryptionMode: 'Required' }));
     const response = await signIn({ encryptFor });
     expect(Buffer.from(response, 'base64').toString()).toContain('EncryptedAssertion');
     await expectSession(response);
     await expectRefused(await signIn(), 'must be encrypted');
     // It encrypts with CBC, which only the response's signature covers.
-    await expectRefused(await signIn({ encryptFor, signResponse: false }), 'signature invalid');
+    await expectRefused(await signIn({ encryptFor, signResponse: false }), 'signature invalid', 'encrypted with CBC');
     await iam.send(new UpdateSAMLProviderCommand({ SAMLProviderArn: provider, AssertionEncryptionMode: 'Allowed' }));
     await expectSession(await signIn());
   });

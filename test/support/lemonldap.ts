@@ -56,7 +56,12 @@ export class LemonLdap {
     await configure(folder, issuer);
     const portal = new Child({ file: join(HOME, 'bin', 'starman'), args: ['--workers', '1', '--listen', socket, join(folder, 'portal.psgi')], env: settings(folder) });
     const idp = new LemonLdap({ folder, proxy, ca, socket }, issuer, portal);
-    await until('the portal answers', async () => (await idp.#send('GET', '/.well-known/openid-configuration')).status === 200);
+    try {
+      await until('the portal answers', async () => (await idp.#send('GET', '/.well-known/openid-configuration')).status === 200);
+    } catch (error) {
+      await idp.close();
+      throw error;
+    }
     return idp;
   }
 
