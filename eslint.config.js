@@ -68,7 +68,7 @@ const nodeGlobals = Object.fromEntries(
 );
 
 export default defineConfig(
-  { ignores: ['dist/', 'coverage/', 'node_modules/', '.stint/'] },
+  { ignores: ['dist/', 'coverage/', 'node_modules/', '.stint/', '.stint-compat/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.js', '**/*.mjs'],
