@@ -31,7 +31,7 @@ const sixDigits = (shown: string): Violation[] => [shorter('12345', 6), ['123456
 
 /** Violations by member, or by operation and member where an operation has bounds of its own. */
 const violations: Readonly<Record<string, readonly Violation[]>> = {
-  Subject: [shorter('', 1), longer(255)],
+  Subject: [shorter('', 1), longer(1024)],
   AcceptRisk: [shorter('', 1), longer(512), pattern('\u0001', '[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*')],
   TrustLinter: [oneOf('enforce', 'report-only')],
   TrustedIssuersMode: [oneOf('off', 'report-only', 'enforce')],
