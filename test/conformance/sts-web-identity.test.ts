@@ -1,48 +1,31 @@
 import { CreateOpenIDConnectProviderCommand, DeleteOpenIDConnectProviderCommand, ListRolesCommand, ListUsersCommand } from '@aws-sdk/client-iam';
-import { AssumeRoleCommand, AssumeRoleWithWebIdentityCommand, GetCallerIdentityCommand, STSClient, type AssumeRoleWithWebIdentityCommandInput, type AssumeRoleWithWebIdentityCommandOutput } from '@aws-sdk/client-sts';
+import { AssumeRoleCommand, GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 
-import { TestApp, type Keys } from '../support/app.js';
+import type { TestApp } from '../support/app.js';
 import { effectOf } from '../support/calls.js';
 import { TestIdp, signingKey } from '../support/idp.js';
 import { expectSdkRefusal } from '../support/sdk.js';
-import { allows, trusts, World, type Document, type Role } from '../support/world.js';
+import { ACTIONS, credentialsIn, WebIdentityWorld } from '../support/web-identity-world.js';
+import { allows, trusts, type World, type Document } from '../support/world.js';
 
-const ACTIONS = ['sts:AssumeRoleWithWebIdentity', 'sts:TagSession', 'sts:SetSourceIdentity'];
 const NO_KEYS = "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements";
 const NOT_A_JWT = 'The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)';
 
+let at: WebIdentityWorld;
 let app: TestApp;
 let idp: TestIdp;
 let world: World;
 let providerArn: string;
-let anonymous: STSClient;
 let roles = 0;
 
 beforeAll(async () => {
-  app = await TestApp.boot();
-  idp = await app.idp();
-  world = new World(app);
-  const { OpenIDConnectProviderArn } = await app.iam(world.root).send(new CreateOpenIDConnectProviderCommand({ Url: idp.issuer, ClientIDList: ['stint', 'other'], ThumbprintList: [idp.thumbprint] }));
-  providerArn = OpenIDConnectProviderArn ?? '';
-  // Whoever signs nothing needs no credentials, and must not be asked for any.
-  anonymous = new STSClient({ endpoint: app.url, region: 'us-east-1', maxAttempts: 1 });
+  at = await WebIdentityWorld.boot();
+  ({ app, idp, world, providerArn } = at);
 });
-afterAll(async () => {
-  anonymous.destroy();
-  await app.close();
-});
+afterAll(() => at.close());
 
-async function role(condition?: Document, more: { action?: string | string[]; maxSessionDuration?: number; policy?: Document } = {}): Promise<Role> {
-  roles += 1;
-  return world.role(`federated-${String(roles)}`, trusts({ Federated: providerArn }, condition, more.action ?? ACTIONS), more);
-}
-const assume = async (input: Partial<AssumeRoleWithWebIdentityCommandInput>): Promise<AssumeRoleWithWebIdentityCommandOutput> =>
-  anonymous.send(new AssumeRoleWithWebIdentityCommand({ RoleArn: undefined, RoleSessionName: 'ci', WebIdentityToken: await idp.token(app.clock.now()), ...input }));
-const keysOf = ({ Credentials }: AssumeRoleWithWebIdentityCommandOutput): Keys => ({
-  accessKeyId: Credentials?.AccessKeyId ?? '',
-  secretAccessKey: Credentials?.SecretAccessKey ?? '',
-  sessionToken: Credentials?.SessionToken ?? '',
-});
+const role: WebIdentityWorld['role'] = (...of) => at.role(...of);
+const assume: WebIdentityWorld['assume'] = (input) => at.assume(input);
 const denied = { code: 'AccessDenied', status: 403, message: 'Not authorized to perform sts:AssumeRoleWithWebIdentity' };
 
 /** Asserts that a call of somebody unknown is refused so: nothing is written, and it belongs to no account. */
@@ -75,7 +58,7 @@ describe('AssumeRoleWithWebIdentity', () => {
       readOnly: true,
     });
     expect(events[0]?.text).not.toContain('eyJ');
-    const who = await app.sts(keysOf(result)).send(new GetCallerIdentityCommand());
+    const who = await app.sts(credentialsIn(result)).send(new GetCallerIdentityCommand());
     expect(who.Arn).toBe(`arn:aws:sts::${world.root.account}:assumed-role/${name}/ci`);
     const [seen] = (await app.events()).filter((event) => event.event_name === 'GetCallerIdentity');
     expect(seen?.record.userIdentity['sessionContext']).toMatchObject({
@@ -180,7 +163,7 @@ describe('AssumeRoleWithWebIdentity', () => {
   it('limits a session by policies that are passed', async () => {
     const { arn } = await role(undefined, { policy: allows('iam:*') });
     expect(await assume({ RoleArn: arn, Policy: JSON.stringify(allows('iam:ListUsers')) })).toMatchObject({ PackedPolicySize: expect.any(Number) });
-    const keys = keysOf(await assume({ RoleArn: arn, Policy: JSON.stringify(allows('iam:ListUsers')) }));
+    const keys = credentialsIn(await assume({ RoleArn: arn, Policy: JSON.stringify(allows('iam:ListUsers')) }));
     await app.iam(keys).send(new ListUsersCommand());
     await expect(app.iam(keys).send(new ListRolesCommand())).rejects.toMatchObject({ name: 'AccessDenied', message: expect.stringContaining('because no session policy allows the iam:ListRoles action') });
   });
@@ -195,7 +178,7 @@ describe('AssumeRoleWithWebIdentity', () => {
       expect(events[0]?.record).toMatchObject({ requestParameters: { sourceIdentity: 'octocat', principalTags: { team: 'blue', cost: '42' }, transitiveTagKeys: ['team'] } });
       roles += 1;
       const next = await world.role(`next-${String(roles)}`, trusts(arn, { StringEquals: { 'aws:PrincipalTag/cost': '42', 'aws:PrincipalTag/team': 'blue', [`${idp.name}:sub`]: 'repo:octo-org/octo-repo:ref:refs/heads/main', 'aws:FederatedProvider': providerArn } }, ['sts:AssumeRole', 'sts:TagSession', 'sts:SetSourceIdentity']));
-      expect((await app.sts(keysOf(result)).send(new AssumeRoleCommand({ RoleArn: next.arn, RoleSessionName: 'next' }))).SourceIdentity).toBe('octocat');
+      expect((await app.sts(credentialsIn(result)).send(new AssumeRoleCommand({ RoleArn: next.arn, RoleSessionName: 'next' }))).SourceIdentity).toBe('octocat');
     });
 
     it.each(['sts:TagSession', 'sts:SetSourceIdentity'])('need %s in the trust policy', async (action) => {

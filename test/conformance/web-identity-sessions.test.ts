@@ -1,45 +1,27 @@
-import { CreateOpenIDConnectProviderCommand } from '@aws-sdk/client-iam';
-import { AssumeRoleCommand, AssumeRoleWithWebIdentityCommand, GetCallerIdentityCommand, STSClient, type AssumeRoleWithWebIdentityCommandInput, type AssumeRoleWithWebIdentityCommandOutput } from '@aws-sdk/client-sts';
+import { AssumeRoleCommand, GetCallerIdentityCommand, type AssumeRoleWithWebIdentityCommandOutput } from '@aws-sdk/client-sts';
 
-import { TestApp, type Keys } from '../support/app.js';
+import type { TestApp } from '../support/app.js';
 import type { TestIdp } from '../support/idp.js';
 import { expectSdkRefusal } from '../support/sdk.js';
-import { allows, trusts, World, type Document, type Role } from '../support/world.js';
+import { ACTIONS, credentialsIn, WebIdentityWorld } from '../support/web-identity-world.js';
+import { allows, trusts, type World, type Role } from '../support/world.js';
 
-const ACTIONS = ['sts:AssumeRoleWithWebIdentity', 'sts:TagSession', 'sts:SetSourceIdentity'];
 
+let at: WebIdentityWorld;
 let app: TestApp;
 let idp: TestIdp;
 let world: World;
 let providerArn: string;
-let anonymous: STSClient;
 let roles = 0;
 
 beforeAll(async () => {
-  app = await TestApp.boot();
-  idp = await app.idp();
-  world = new World(app);
-  const { OpenIDConnectProviderArn } = await app.iam(world.root).send(new CreateOpenIDConnectProviderCommand({ Url: idp.issuer, ClientIDList: ['stint', 'other'], ThumbprintList: [idp.thumbprint] }));
-  providerArn = OpenIDConnectProviderArn ?? '';
-  // Whoever signs nothing needs no credentials, and must not be asked for any.
-  anonymous = new STSClient({ endpoint: app.url, region: 'us-east-1', maxAttempts: 1 });
+  at = await WebIdentityWorld.boot();
+  ({ app, idp, world, providerArn } = at);
 });
-afterAll(async () => {
-  anonymous.destroy();
-  await app.close();
-});
+afterAll(() => at.close());
 
-async function role(condition?: Document, more: { action?: string | string[]; maxSessionDuration?: number; policy?: Document } = {}): Promise<Role> {
-  roles += 1;
-  return world.role(`federated-${String(roles)}`, trusts({ Federated: providerArn }, condition, more.action ?? ACTIONS), more);
-}
-const assume = async (input: Partial<AssumeRoleWithWebIdentityCommandInput>): Promise<AssumeRoleWithWebIdentityCommandOutput> =>
-  anonymous.send(new AssumeRoleWithWebIdentityCommand({ RoleArn: undefined, RoleSessionName: 'ci', WebIdentityToken: await idp.token(app.clock.now()), ...input }));
-const keysOf = ({ Credentials }: AssumeRoleWithWebIdentityCommandOutput): Keys => ({
-  accessKeyId: Credentials?.AccessKeyId ?? '',
-  secretAccessKey: Credentials?.SecretAccessKey ?? '',
-  sessionToken: Credentials?.SessionToken ?? '',
-});
+const role: WebIdentityWorld['role'] = (...of) => at.role(...of);
+const assume: WebIdentityWorld['assume'] = (input) => at.assume(input);
 const denied = { code: 'AccessDenied', status: 403, message: 'Not authorized to perform sts:AssumeRoleWithWebIdentity' };
 
 describe('AssumeRoleWithWebIdentity', () => {
@@ -86,7 +68,7 @@ describe('AssumeRoleWithWebIdentity', () => {
 
   describe('sessions', () => {
     const gone = { name: 'ExpiredToken' };
-    const who = async (answer: AssumeRoleWithWebIdentityCommandOutput): Promise<unknown> => app.sts(keysOf(answer)).send(new GetCallerIdentityCommand());
+    const who = async (answer: AssumeRoleWithWebIdentityCommandOutput): Promise<unknown> => app.sts(credentialsIn(answer)).send(new GetCallerIdentityCommand());
     const of = async (sub: string, RoleArn: string): Promise<AssumeRoleWithWebIdentityCommandOutput> => assume({ RoleArn, WebIdentityToken: await idp.token(app.clock.now(), { sub }) });
 
     it('are listed and ended by who somebody is at the provider, with what was obtained with them', async () => {
@@ -95,7 +77,7 @@ describe('AssumeRoleWithWebIdentity', () => {
       const next = await world.role(`after-${String(roles)}`, trusts(arn));
       const [mallory, alice] = [await of('mallory', arn), await of('alice', arn)];
       app.clock.advance(1);
-      const chained = await app.sts(keysOf(mallory)).send(new AssumeRoleCommand({ RoleArn: next.arn, RoleSessionName: 'next' }));
+      const chained = await app.sts(credentialsIn(mallory)).send(new AssumeRoleCommand({ RoleArn: next.arn, RoleSessionName: 'next' }));
       const query = `principalArn=${encodeURIComponent(providerArn)}&subject=mallory`;
       const { body } = await app.rest(world.root, `GET /v1/sessions?${query}`);
       expect((body as unknown as { sessions: object[] }).sessions).toMatchObject([{ sessionName: 'next' }, { sessionName: 'ci', operation: 'AssumeRoleWithWebIdentity', status: 'active' }]);
