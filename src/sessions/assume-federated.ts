@@ -114,17 +114,19 @@ export class FederatedAssumption {
     const federation = { provider: caller.provider, keys: caller.lastingKeys };
     const fixed = attribution(role?.tags ?? [], { ...federation, keys: caller.keys });
     const sourceIdentity = valueOf(fixed.sourceIdentity, wishes.sourceIdentity);
+    // Who exchanges something names no session: there the role may.
+    const sessionName = (bounds && valueOf(fixed.sessionName, undefined)) ?? asked.sessionName;
     this.#note(ctx, { ...asked.parameters, ...(sourceIdentity !== undefined && { sourceIdentity }) });
     if ((await this.trusted.verdict(caller.account, caller.provider)) === 'reported') ctx.note({ additional: { untrustedIssuer: caller.provider } });
-    await this.#requireTrust(ctx, { ...asked, sourceIdentity }, role);
+    await this.#requireTrust(ctx, { ...asked, sessionName, sourceIdentity }, role);
     if (role === undefined) throw new Error('a role that does not exist was allowed');
     // Only now: what a role fixes is told to those who may assume it.
-    requireAttribution(fixed.sessionName, asked.sessionName, 'RoleSessionName');
+    requireAttribution(fixed.sessionName, sessionName, 'RoleSessionName');
     requireAttribution(fixed.sourceIdentity, sourceIdentity, 'SourceIdentity');
     await this.sessionPolicies.requireManaged(packed.policies?.arns ?? [], role.accountId, bounds?.unknownPolicy);
     const granted = federatedSessionDuration({ requested: asked.DurationSeconds, roleMaximum: role.maxSessionDuration }, wishes, ctx.issuedAt);
     const issued = this.issuer.issue(ctx, {
-      actor: { kind: 'assumed-role', account: accountId(role.accountId), roleId: role.roleId, roleName: role.roleName, rolePath: role.path, sessionName: asked.sessionName },
+      actor: { kind: 'assumed-role', account: accountId(role.accountId), roleId: role.roleId, roleName: role.roleName, rolePath: role.path, sessionName },
       facts: {
         origin: asked.operation,
         ...tags,
@@ -143,7 +145,7 @@ export class FederatedAssumption {
     ctx.note({ resources: [{ accountId: role.accountId, type: 'AWS::IAM::Role', ARN: asked.RoleArn }] });
     return {
       issued,
-      AssumedRoleUser: { AssumedRoleId: `${role.roleId}:${asked.sessionName}`, Arn: assumedRoleArn(role.accountId, role.roleName, asked.sessionName) },
+      AssumedRoleUser: { AssumedRoleId: `${role.roleId}:${sessionName}`, Arn: assumedRoleArn(role.accountId, role.roleName, sessionName) },
       ...(isPacked(packed, tags.tags.length) && { PackedPolicySize: packed.size }),
       ...(sourceIdentity !== undefined && { SourceIdentity: sourceIdentity }),
     };

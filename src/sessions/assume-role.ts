@@ -62,17 +62,19 @@ export class RoleAssumption {
     const role = await this.roles.findRoleByArn(input.RoleArn);
     const fixed = attribution(role?.tags ?? [], caller.session?.federation);
     const sourceIdentity = valueOf(fixed.sourceIdentity, this.#sourceIdentity(input, ctx));
+    // Who exchanges something names no session: there the role may.
+    const RoleSessionName = (bounds && valueOf(fixed.sessionName, undefined)) ?? input.RoleSessionName;
     this.#note(ctx, { input, sourceIdentity });
     const hasMfa = (await this.mfa.spent(input, ctx)) !== undefined;
-    await this.#requireTrust(ctx, { input, role, account, tags, sourceIdentity, hasMfa, bounds });
+    await this.#requireTrust(ctx, { input: { ...input, RoleSessionName }, role, account, tags, sourceIdentity, hasMfa, bounds });
     if (role === undefined) throw new Error('a role that does not exist was allowed');
     // Only now: what a role fixes is told to those who may assume it.
-    requireAttribution(fixed.sessionName, input.RoleSessionName, 'RoleSessionName');
+    requireAttribution(fixed.sessionName, RoleSessionName, 'RoleSessionName');
     requireAttribution(fixed.sourceIdentity, sourceIdentity, 'SourceIdentity');
     await this.sessionPolicies.requireManaged(packed.policies?.arns ?? [], account, bounds?.unknownPolicy);
     const granted = roleSessionDuration({ requested: input.DurationSeconds, roleMaximum: role.maxSessionDuration, chained: caller.session !== undefined });
     const issued = this.issuer.issue(ctx, {
-      actor: { kind: 'assumed-role', account: accountId(role.accountId), roleId: role.roleId, roleName: role.roleName, rolePath: role.path, sessionName: input.RoleSessionName },
+      actor: { kind: 'assumed-role', account: accountId(role.accountId), roleId: role.roleId, roleName: role.roleName, rolePath: role.path, sessionName: RoleSessionName },
       facts: { origin: 'AssumeRole', ...tags, scopedDown: [], ...(sourceIdentity !== undefined && { sourceIdentity }), ...(packed.policies !== undefined && { policies: packed.policies }), ...bounds?.facts },
       granted: bounds === undefined ? granted : withinSubject(granted, bounds.notAfter, ctx.issuedAt),
       requested: input.DurationSeconds,
@@ -84,7 +86,7 @@ export class RoleAssumption {
     const isPacked = packed.policies !== undefined || (input.Tags?.length ?? 0) > 0;
     return {
       ...issued,
-      AssumedRoleUser: { AssumedRoleId: `${role.roleId}:${input.RoleSessionName}`, Arn: assumedRoleArn(role.accountId, role.roleName, input.RoleSessionName) },
+      AssumedRoleUser: { AssumedRoleId: `${role.roleId}:${RoleSessionName}`, Arn: assumedRoleArn(role.accountId, role.roleName, RoleSessionName) },
       ...(isPacked && { PackedPolicySize: packed.size }),
       ...(sourceIdentity !== undefined && { SourceIdentity: sourceIdentity }),
     };

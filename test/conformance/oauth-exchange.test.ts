@@ -54,6 +54,13 @@ async function expectUnknown(send: () => Promise<OAuthAnswer>, description: stri
 }
 
 describe('a token of an identity provider', () => {
+  it('is exchanged for a session that is called as the role fixes it', async () => {
+    const fixing = await world.role(fresh(), trusts({ Federated: provider }, undefined, ['sts:AssumeRoleWithWebIdentity', 'sts:SetSourceIdentity']), { tags: [{ Key: 'stint:SessionNameTemplate', Value: 'gh-@actor_id@' }, { Key: 'stint:SourceIdentityTemplate', Value: '@actor@' }] });
+    const exchanged = async (claims: object): Promise<OAuthAnswer> => oauth.exchange({ subject_token: await idp.token(app.clock.now(), { ...claims }), subject_token_type: ID_TOKEN, resource: fixing.arn, requested_token_type: CREDENTIALS });
+    expect(await who(credentialsIn(await exchanged({ actor_id: '12', actor: 'octocat' })))).toBe(`arn:aws:sts::${world.root.account}:assumed-role/${fixing.name}/gh-12`);
+    await expectRefused(() => exchanged({ actor: 'octocat' }), { error: 'invalid_target', status: 400, description: /says nothing of actor_id/, code: 'AccessDenied' });
+  });
+
   it('is exchanged for credentials, as by AssumeRoleWithWebIdentity, which end with it', async () => {
     const { arn, name } = await federated({ StringEquals: { [`${idp.name}:aud`]: 'stint', [`${idp.name}:sub`]: 'ci' } });
     const subject_token = await idp.token(app.clock.now(), { sub: 'ci', jti: 'the-id' });
