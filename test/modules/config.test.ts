@@ -44,6 +44,7 @@ describe('a configuration', () => {
       revocationMaxAgeSeconds: 10,
       sessionRetentionDays: 90,
       issuerKeyRotationDays: 30,
+      issuers: { allowCidrs: [], allowInsecure: false },
       maxBodyBytes: 1_048_576,
       requestTimeoutSeconds: 30,
       shutdownSeconds: 20,
@@ -63,6 +64,7 @@ describe('a configuration', () => {
     ['regions', { STINT_REGIONS: ' us-east-1, ,eu-central-1,' }, { regions: ['us-east-1', 'eu-central-1'] }],
     ['an account id with leading zeros', { STINT_BOOTSTRAP_ACCOUNT_ID: '000000000001' }, { bootstrap: { accountId: '000000000001' } }],
     ['a level', { STINT_LOG_LEVEL: 'silent' }, { logLevel: 'silent' }],
+    ['where identity providers may be', { STINT_ISSUER_ALLOW_CIDRS: ' 10.0.0.0/8, ::1,', STINT_ALLOW_INSECURE_ISSUERS: 'true' }, { issuers: { allowCidrs: ['10.0.0.0/8', '::1'], allowInsecure: true } }],
   ];
 
   it.each(read)('reads %s', (_, env, expected) => {
@@ -112,6 +114,11 @@ describe('a mistake', () => {
     ['STINT_BOOTSTRAP_ACCESS_KEY_ID', () => ({ STINT_BOOTSTRAP_SECRET_ACCESS_KEY: 'x'.repeat(40) })],
     ['STINT_BOOTSTRAP_SECRET_ACCESS_KEY', () => ({ STINT_BOOTSTRAP_ACCESS_KEY_ID: 'AKIAGIVEN00000000000' })],
     ['STINT_BOOTSTRAP_SECRET_ACCESS_KEY', () => ({ STINT_BOOTSTRAP_ACCESS_KEY_ID: 'AKIAGIVEN00000000000', STINT_BOOTSTRAP_SECRET_ACCESS_KEY: 'short' })],
+    ['STINT_ISSUER_ALLOW_CIDRS', () => ({ STINT_ISSUER_ALLOW_CIDRS: '10.0.0.0/33' })],
+    ['STINT_ISSUER_ALLOW_CIDRS', () => ({ STINT_ISSUER_ALLOW_CIDRS: 'idp.example' })],
+    ['STINT_ISSUER_CA_FILE', () => ({ STINT_ISSUER_CA_FILE: join(folder, 'missing') })],
+    ['STINT_ISSUER_CA_FILE', () => ({ STINT_ISSUER_CA_FILE: file('no-certificate', KEY) })],
+    ['STINT_ALLOW_INSECURE_ISSUERS', () => ({ STINT_ALLOW_INSECURE_ISSUERS: 'yes' })],
     ['STINT_MAX_BODY_BYTES', () => ({ STINT_MAX_BODY_BYTES: '1023' })],
     ['STINT_MAX_BODY_BYTES', () => ({ STINT_MAX_BODY_BYTES: '1MB' })],
     ['STINT_REQUEST_TIMEOUT_SECONDS', () => ({ STINT_REQUEST_TIMEOUT_SECONDS: '0' })],
