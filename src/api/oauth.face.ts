@@ -24,7 +24,6 @@ const SIGNED = ['aws4_hmac_sha256'];
 /** The OAuth 2.0 face: forms in, JSON out, errors of RFC 6749 §5.2. */
 @Controller()
 export class OAuthFace {
-   
   constructor(
     private readonly operations: Operations,
     private readonly executor: Executor,

@@ -198,7 +198,6 @@ export function encodeJsonError(error: ApiError, requestId: string): string {
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;', '\r': '&#xD;' };
 
 // With the u flag a surrogate pair is one character, so \p{Cs} finds only lone halves.
- 
 const UNCARRIED = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF\p{Cs}]/gu;
 
 /** Text as XML content; characters that XML 1.0 cannot carry become U+FFFD. */

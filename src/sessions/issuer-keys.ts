@@ -37,7 +37,6 @@ export class IssuerKeys {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
 
-   
   constructor(
     private readonly store: IssuersStore,
     private readonly database: Database,

@@ -85,8 +85,6 @@ export class SignInProofs {
 /** Starts sessions of users who have shown that they know their passwords. */
 @Injectable()
 export class SignIns {
-  // Two second proofs, what is known of the password, and the session.
-   
   constructor(
     private readonly devices: MfaDevicesStore,
     private readonly codes: MfaCodes,

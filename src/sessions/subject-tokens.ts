@@ -33,7 +33,6 @@ const NO_TOKEN = 'The token was not issued for the token endpoint of this servic
 /** Believes tokens that are brought to be exchanged: those of Stint's own issuers, and those of identity providers. */
 @Injectable()
 export class SubjectTokens {
-   
   constructor(
     private readonly federated: IdentityTokens,
     private readonly keys: IssuerKeys,

@@ -42,7 +42,6 @@ const SESSION_NAME = /^[\w+=,.@-]{2,64}$/;
 /** Gives credentials of roles in exchange for tokens and sessions (RFC 8693). */
 @Injectable()
 export class TokenExchange {
-   
   constructor(
     private readonly roles: RoleAssumption,
     private readonly federated: FederatedAssumption,
