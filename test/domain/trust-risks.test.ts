@@ -15,10 +15,17 @@ interface Vector {
 }
 
 const vectors = JSON.parse(readFileSync(join('test', 'vectors', 'policy', 'trust-risks.json'), 'utf8')) as Vector[];
+const vendors = JSON.parse(readFileSync(join('test', 'vectors', 'federation', 'vendors.json'), 'utf8')) as { vendor: string; policies: (Omit<Vector, 'risks'> & Partial<Vector>)[] }[];
+/** The trust policies of the vendors' own documents. */
+const documented = vendors.flatMap(({ vendor, policies }) => policies.map((policy) => ({ vendor, ...policy })));
 const found = (document: PolicyDocument): string[] => trustRisks(document).map(({ id, statement }) => `${id} ${statement}`);
 
 describe('the risks of a trust policy', () => {
   it.each(vectors)('$name', ({ document, risks }) => {
+    expect(found(parseTrustPolicy(JSON.stringify(document)))).toEqual(risks);
+  });
+
+  it.each(documented)('$vendor, as documented: $name', ({ document, risks = [] }) => {
     expect(found(parseTrustPolicy(JSON.stringify(document)))).toEqual(risks);
   });
 

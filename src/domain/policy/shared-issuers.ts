@@ -49,6 +49,7 @@ const ENTRA = { claims: { tid: WHOLE, oid: WHOLE }, subject: WHOLE, example: 'th
 const rows: readonly IssuerRow[] = [
   { issuer: /^token\.actions\.githubusercontent\.com$/, tenancy: 'shared', ...GITHUB },
   { issuer: /^token\.actions\.githubusercontent\.com\/./, tenancy: 'bound', ...GITHUB },
+  { issuer: /^token\.actions\.[a-z0-9-]+\.ghe\.com(?:\/|$)/, tenancy: 'bound', ...GITHUB },
   { issuer: /^gitlab\.com$/, tenancy: 'shared', subject: PROJECT_PATH, claims: { namespace_id: WHOLE, namespace_path: /^[^/]+[/\u0000]/, project_id: WHOLE, project_path: OWNER }, example: 'project_path:GROUP/PROJECT:ref_type:branch:ref:main' },
   {
     issuer: /^app(?:\.eu)?\.terraform\.io$/,
