@@ -1,4 +1,3 @@
-import { lookup as resolve } from 'node:dns';
 import { request as requestPlain, type ClientRequest, type IncomingMessage } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
@@ -11,6 +10,7 @@ import { disbelief } from './certificates.js';
 import type { Config } from './config.js';
 import { Clock } from './effects.js';
 import { CONFIG } from './kernel.js';
+import { Names } from './names.js';
 
 /** Why nothing was fetched. */
 export type OutboundFault =
@@ -56,7 +56,7 @@ const DOCUMENT_MAX = 1_048_576;
 /** How many redirects within a host are followed. */
 const REDIRECTS_MAX = 3;
 /** How many documents are fetched at a time, and how many more requests may wait for their turn. */
-const RUNNING_MAX = 8;
+const RUNNING_MAX = 64;
 const WAITING_MAX = 256;
 /** The same for one account, whose issuers may all be slow on purpose. */
 const RUNNING_EACH_MAX = 3;
@@ -80,6 +80,7 @@ export class Outbound {
   constructor(
     @Inject(CONFIG) private readonly config: Pick<Config, 'issuers'>,
     private readonly clock: Clock,
+    private readonly names: Names,
   ) {}
 
   /** The document at a URL. Throws OutboundError. */
@@ -150,19 +151,22 @@ export class Outbound {
   }
 
   /** Resolves names, and answers only addresses that may be reached: what is connected to is what was vetted. */
-  readonly #lookup: LookupFunction = (host, options, answer) => {
-    resolve(host, { ...options, all: true }, (error, addresses) => {
-      if (error !== null) {
-        answer(error, '', 0);
-        return;
-      }
-      const reachable = addresses.filter(({ address }) => this.#isReachable(address));
-      const [first] = reachable;
-      if (first === undefined) answer(notReachable(host, addresses[0]?.address ?? 'no address'), '', 0);
-      else if (options.all === true) answer(null, reachable);
-      else answer(null, first.address, first.family);
-    });
-  };
+  #lookup(signal: AbortSignal): LookupFunction {
+    return (host, options, answer) => {
+      this.names.addresses(host, signal).then(
+        (addresses) => {
+          const reachable = addresses.filter(({ address }) => this.#isReachable(address));
+          const [first] = reachable;
+          if (first === undefined) answer(notReachable(host, addresses[0]?.address ?? 'no address'), '', 0);
+          else if (options.all === true) answer(null, reachable);
+          else answer(null, first.address, first.family);
+        },
+        (error: unknown) => {
+          answer(error as NodeJS.ErrnoException, '', 0);
+        },
+      );
+    };
+  }
 
   #exchange(url: URL, how: OutboundRequest & { signal: AbortSignal }): Promise<Buffer | { location: string }> {
     return new Promise((settle, reject) => {
@@ -196,7 +200,7 @@ export class Outbound {
   }
 
   #begin(url: URL, { thumbprints = [], signal }: OutboundRequest & { signal: AbortSignal }): ClientRequest {
-    const options = { signal, agent: false, lookup: this.#lookup, headers: { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'stint' } };
+    const options = { signal, agent: false, lookup: this.#lookup(signal), headers: { accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': 'stint' } };
     if (url.protocol === 'http:') return requestPlain(url, options);
     const { ca } = this.config.issuers;
     // Whoever shows a pinned certificate needs no CA: whether he does is checked before anything that he answers is read.

@@ -4,6 +4,7 @@ import type { TokenAlgorithm } from '../../src/domain/identity-token.js';
 import { OidcIssuers } from '../../src/federation/oidc-issuers.js';
 import { Clock } from '../../src/kernel/effects.js';
 import { openLog } from '../../src/kernel/log.js';
+import { Names } from '../../src/kernel/names.js';
 import { Outbound, OutboundError } from '../../src/kernel/outbound.js';
 import { signingKey, TestIdp } from '../support/idp.js';
 
@@ -34,7 +35,7 @@ beforeEach(async () => {
   idp = await TestIdp.start();
   clock = new HandClock(1_000);
   lines = [];
-  const outbound = new Outbound({ issuers: { allowCidrs: ['127.0.0.0/8', '::1'], allowInsecure: false } }, clock);
+  const outbound = new Outbound({ issuers: { allowCidrs: ['127.0.0.0/8', '::1'], allowInsecure: false } }, clock, new Names());
   issuers = new OidcIssuers(outbound, clock, openLog('debug', { write: (line) => void lines.push(line) }));
 });
 afterEach(() => idp.close());
