@@ -92,7 +92,8 @@ export function identityIn({ claims }: UnverifiedToken, name: string): TokenIden
     values.set('oaud', values.get('aud'));
     values.set('aud', party);
   }
-  const spoken = RESERVED.test(name.toLowerCase()) ? [] : [...spokenFor(values)];
+  // A claim such as `8443/path:sub` would read as the subject of an issuer on another port of the same host.
+  const spoken = RESERVED.test(name.toLowerCase()) ? [] : [...spokenFor(values)].filter(([claim]) => !/^\d+[/:]/.test(claim));
   const keys = spoken.map(([claim, value]) => [`${name}:${claim}`.toLowerCase(), value] as const);
   const lasting = new Set(LASTING.map((claim) => `${name}:${claim}`.toLowerCase()));
   return { subject: shown(values.get('sub')), audience: shown(values.get('aud')), keys: new Map(keys), lastingKeys: new Map(keys.filter(([key]) => lasting.has(key))) };

@@ -27,7 +27,9 @@ const NO_KEYS = "Couldn't retrieve verification key from your identity provider,
 const faults: Readonly<Record<OutboundFault, () => ApiError>> = {
   unreachable: () => new ApiError('IDPCommunicationError', 'The identity provider could not be reached to verify the ID Token. Repeat the request.'),
   certificate: () => badToken("OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint"),
+  // Alike, so that nobody learns which names a network knows.
   forbidden: () => badToken(NO_KEYS),
+  nameless: () => badToken(NO_KEYS),
   answer: () => badToken(NO_KEYS),
 };
 /** How many keys are tried for a token that does not say which. */

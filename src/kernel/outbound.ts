@@ -16,6 +16,8 @@ import { Names } from './names.js';
 export type OutboundFault =
   /** The URL is none that may be fetched, or its host has an address that may not be reached. */
   | 'forbidden'
+  /** Its host has no address: to strangers that must read like an address that may not be reached. */
+  | 'nameless'
   /** No connection, or not in time. */
   | 'unreachable'
   /** The server did not prove to be who the URL names. */
@@ -182,7 +184,7 @@ export class Outbound {
         });
       });
       request.on('error', (error) => {
-        fail(error instanceof OutboundError ? error : new OutboundError(isCertificateError(error) ? 'certificate' : 'unreachable', `${url.origin}: ${how.signal.aborted ? 'no answer in time' : error.message}`, { cause: error }));
+        fail(error instanceof OutboundError ? error : new OutboundError(faultOf(error), `${url.origin}: ${how.signal.aborted ? 'no answer in time' : error.message}`, { cause: error }));
       });
       request.on('response', (answer) => {
         const location = redirection(answer);
@@ -232,8 +234,9 @@ async function collect(answer: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-function isCertificateError({ code }: NodeJS.ErrnoException): boolean {
-  return code !== undefined && /CERT|^ERR_TLS|UNABLE_TO|SELF_SIGNED|HOSTNAME_MISMATCH/.test(code);
+function faultOf({ code }: NodeJS.ErrnoException): OutboundFault {
+  if (code === 'ENOTFOUND' || code === 'ENODATA') return 'nameless';
+  return code !== undefined && /CERT|^ERR_TLS|UNABLE_TO|SELF_SIGNED|HOSTNAME_MISMATCH/.test(code) ? 'certificate' : 'unreachable';
 }
 
 function isLoopbackName(host: string): boolean {

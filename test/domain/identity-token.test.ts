@@ -4,6 +4,10 @@ const encoded = (value: unknown): string => Buffer.from(JSON.stringify(value)).t
 const keysOf = (claims: object): ReadonlyMap<string, unknown> => identityIn(readIdentityToken(`${encoded({ alg: 'ES256' })}.${encoded({ iss: 'https://idp.example', ...claims })}.c2ln`), 'idp.example').keys;
 
 describe('the condition keys of a token', () => {
+  it('are none of claims that would read as those of an issuer on another port', () => {
+    expect([...keysOf({ sub: 'octo', '8443/path:sub': 'admin', '8443:sub': 'admin', '2fa': 'yes' }).keys()]).toEqual(['idp.example:iss', 'idp.example:sub', 'idp.example:2fa']);
+  });
+
   it('are those of claims in lower case, where others are written the same but for case', () => {
     expect([...keysOf({ sub: 'octo', Sub: 'admin', Team: 'a', ROLE: 'x', Role: 'y' })]).toEqual([['idp.example:iss', 'https://idp.example'], ['idp.example:sub', 'octo'], ['idp.example:team', 'a']]);
   });

@@ -6,6 +6,7 @@ import { SystemClock } from '../../src/kernel/effects.js';
 import { Names } from '../../src/kernel/names.js';
 import { Outbound, OutboundError } from '../../src/kernel/outbound.js';
 import { TestCa, type Certified } from '../support/certificates.js';
+import { NameServer } from '../support/name-server.js';
 
 const LOOPBACK = ['127.0.0.0/8', '::1'];
 let ca: TestCa;
@@ -31,8 +32,8 @@ async function listening(server: Server | TcpServer): Promise<number> {
 }
 const serve = (answer: RequestListener, by: Certified = trusted): Promise<number> => listening(createServer({ cert: by.cert, key: by.key }, answer));
 
-const outbound = (options: { allowCidrs?: readonly string[]; allowInsecure?: boolean; ca?: string } = {}): Outbound =>
-  new Outbound({ issuers: { allowCidrs: LOOPBACK, allowInsecure: false, ca: ca.pem, ...options } }, new SystemClock(), new Names());
+const outbound = ({ names = new Names(), ...options }: { allowCidrs?: readonly string[]; allowInsecure?: boolean; ca?: string; names?: Names } = {}): Outbound =>
+  new Outbound({ issuers: { allowCidrs: LOOPBACK, allowInsecure: false, ca: ca.pem, ...options } }, new SystemClock(), names);
 
 /** The fault with which something is not fetched, and how. */
 async function refusal(work: Promise<Buffer>): Promise<string> {
@@ -75,6 +76,22 @@ describe('a document', () => {
   });
 });
 
+describe('a name', () => {
+  it('is reached at those of its addresses that may be, however often it changes them', async () => {
+    const certified = await ca.server(['mixed.example']);
+    const port = await serve((_, answer) => answer.end('here'), certified);
+    const server = await NameServer.start({ 'mixed.example': { A: ['10.0.0.1', '127.0.0.1'], AAAA: ['fe80:0:0:0:0:0:0:1'] } });
+    try {
+      const byName = outbound({ names: new Names({ hosts: '/dev/null', servers: [server.address] }) });
+      expect(String(await byName.get(`https://mixed.example:${String(port)}/`))).toBe('here');
+      server.names.set('mixed.example', { A: ['10.0.0.1'] });
+      expect(await refusal(byName.get(`https://mixed.example:${String(port)}/`))).toMatch(/^forbidden: /);
+    } finally {
+      await server.close();
+    }
+  });
+});
+
 describe('nothing is fetched', () => {
   it.each([
     'ftp://localhost/', 'file:///etc/passwd', 'http://127.0.0.1/', 'data:text/plain,x', 'javascript:1', 'no url', '', 'https://user@idp.example/', 'https://user:secret@idp.example/',
@@ -87,6 +104,17 @@ describe('nothing is fetched', () => {
     '[::]', '[::1]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[::127.0.0.1]', '[64:ff9b::7f00:1]', '[2002:7f00:1::]', '[2001:db8::1]', '[2001::1]', '[fe80::1]', '[fc00::1]', '[fd00:ec2::254]', '[ff02::1]', 'localhost',
   ])('from %s, which is no address of the internet', async (host) => {
     expect(await refusal(outbound({ allowCidrs: [] }).get(`https://${host}:1/`))).toMatch(/^forbidden: .*private network/);
+  });
+
+  it('by a name whose addresses are none of the internet, or that has none', async () => {
+    const server = await NameServer.start({ 'inside.example': { A: ['10.0.0.1'], AAAA: ['fd00:0:0:0:0:0:0:1'] } });
+    try {
+      const byName = outbound({ names: new Names({ hosts: '/dev/null', servers: [server.address] }) });
+      expect(await refusal(byName.get('https://inside.example/'))).toMatch(/^forbidden: inside[.]example is at 10[.]0[.]0[.]1, which is in a private network/);
+      expect(await refusal(byName.get('https://nowhere.invalid/'))).toMatch(/^nameless: /);
+    } finally {
+      await server.close();
+    }
   });
 
   it('where a list of networks names another one', async () => {

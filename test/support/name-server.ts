@@ -16,7 +16,8 @@ export class NameServer {
 
   private constructor(
     private readonly socket: Socket,
-    private readonly names: ReadonlyMap<string, Known>,
+    /** May be changed at any time. */
+    readonly names: Map<string, Known>,
   ) {
     socket.on('message', (message, from) => {
       this.#answer(message, from);
