@@ -30,12 +30,17 @@ export interface Sealing {
 
 /**
  * Seals claims into a session token, in base64: see `seal`. Bound to its access key id, which is therefore not among
- * the sealed members. Throws PackedPolicyTooLarge where the claims do not fit.
+ * the sealed members, and opened again before it is handed out. Throws PackedPolicyTooLarge where the claims do not fit.
  */
 export function sealSession(ring: KeyRing, claims: SessionClaims, { nonce, minimumLength = 0 }: Sealing): string {
   const plaintext = padded(framed(claims), Math.ceil((minimumLength * 3) / 4) - SEALING_OVERHEAD_BYTES);
-  const token = seal(ring, { plaintext, label: labelOf(claims.accessKeyId) }, nonce).toString('base64');
+  const label = labelOf(claims.accessKeyId);
+  const sealed = seal(ring, { plaintext, label }, nonce);
+  const token = sealed.toString('base64');
   if (token.length > MAX_SESSION_TOKEN_LENGTH) throw tooLarge();
+  // A token that does not open to what was sealed is never given away. That what was sealed reads as the claims is for tests.
+  const opened = unseal(ring, sealed, label);
+  if (!Buffer.isBuffer(opened) || !opened.equals(plaintext)) throw new Error('a session token that was just sealed does not open');
   return token;
 }
 

@@ -132,15 +132,28 @@ describe('a session token', () => {
     const links = fc.array(fc.record({ sessionId: text, principalId: text, issuedAt: time }), { minLength: 1, maxLength: 5 });
     const tags = fc.array(fc.record({ Key: text, Value: fc.string({ maxLength: 12, unit: 'grapheme' }) }), { maxLength: 3 });
     const random = fc.uint8Array({ minLength: 24, maxLength: 24 });
-    const anything = fc.record({ name: text, secret: text, expiresAt: time, chain: links, tags, texts: fc.array(text, { maxLength: 3 }), random });
+    const keys = fc.dictionary(text, fc.oneof(text, fc.array(text, { maxLength: 2 })), { maxKeys: 3 }).map((entries) => new Map(Object.entries(entries)));
+    const more = fc.record({
+      federation: fc.record({ provider: text, keys }),
+      ceilings: fc.array(fc.record({ inline: text, arns: fc.array(text, { maxLength: 2 }) }), { maxLength: 2 }),
+      delegates: fc.array(fc.record({ arn: text, subject: text, issuer: text }), { maxLength: 2 }),
+    }, { requiredKeys: [] });
+    const anything = fc.record({ name: text, secret: text, expiresAt: time, chain: links, tags, texts: fc.array(text, { maxLength: 3 }), random, more });
     const property = fc.property(anything, ({ name, secret, expiresAt, chain, texts, ...given }) => {
       const { sessionId, issuedAt: at } = chain.at(-1)!;
       const policies = texts.length === 0 ? {} : { policies: { inline: texts[0]!, arns: texts.slice(1) } };
-      const session = { ...claims.session, sessionId, issuedAt: at, expiresAt, chain, startedBy: name, tags: given.tags, transitiveTagKeys: texts, scopedDown: texts, mfaAt: at, ...policies };
+      const session = { ...claims.session, sessionId, issuedAt: at, expiresAt, chain, startedBy: name, tags: given.tags, transitiveTagKeys: texts, scopedDown: texts, mfaAt: at, ...policies, ...given.more };
       const varied = { ...claims, roleName: name, secret: Secret.of(secret), session };
       expect(shown(open(sealSession(ring, varied, { nonce: given.random })))).toEqual(revealed(varied));
     });
     fc.assert(property);
+  });
+
+  it('is never made by a ring that would not open it', () => {
+    const other = new SealingKey(Buffer.alloc(32, 9));
+    for (const byId of [() => undefined, (id: number) => ({ id, key: other })]) {
+      expect(() => sealSession({ current: ring.current, byId }, claims, { nonce })).toThrow('a session token that was just sealed does not open');
+    }
   });
 
   it('says how much of the greatest length it takes up, rounded up', () => {
