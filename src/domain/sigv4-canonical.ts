@@ -139,18 +139,30 @@ const signatureAndToken: ReadonlySet<string> = new Set(['X-Amz-Signature', 'X-Am
 
 /** The canonical request that the signature covers (AWS IAM User Guide: Create a signed request, step 1). */
 export function canonicalRequest(request: HttpRequest, signed: SignedRequest): string {
-  return canonicalOf(request, signed, signatureOnly);
+  return canonicalOf(request, signed, { path: canonicalPath(request.path), omitted: signatureOnly });
+}
+
+/**
+ * The canonical request of clients that leave the path as it is sent, as for S3: curl up to 7.88 does for every service.
+ * Undefined where that could be the canonical request of another path too: without an escaped `%`, all paths that
+ * read the same as this one mean the same.
+ */
+export function canonicalRequestAsSent(request: HttpRequest, signed: SignedRequest): string | undefined {
+  const { path } = request;
+  const isPlain = path.split('/').slice(1).every((segment) => !['', '.', '..'].includes(segment) && /^[!-~]+$/.test(segment));
+  if (!isPlain || /%25|%(?![0-9A-Fa-f]{2})/.test(path)) return undefined;
+  return canonicalOf(request, signed, { path, omitted: signatureOnly });
 }
 
 /** The canonical request of a presigned URL to which the session token was appended after signing. */
 export function canonicalRequestWithoutToken(request: HttpRequest, signed: SignedRequest): string {
-  return canonicalOf(request, signed, signatureAndToken);
+  return canonicalOf(request, signed, { path: canonicalPath(request.path), omitted: signatureAndToken });
 }
 
-function canonicalOf(request: HttpRequest, signed: SignedRequest, omitted: ReadonlySet<string>): string {
+function canonicalOf(request: HttpRequest, signed: SignedRequest, { path, omitted }: { path: string; omitted: ReadonlySet<string> }): string {
   return [
     request.method,
-    canonicalPath(request.path),
+    path,
     canonicalQuery(request.query, omitted),
     canonicalHeaders(request.headers, signed.signedHeaders),
     signed.signedHeaders.join(';'),

@@ -1,13 +1,15 @@
-import { hash } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 import fc from 'fast-check';
 import { ApiError, catalogue } from '../../src/domain/errors.js';
 import { Secret } from '../../src/domain/secret.js';
 import {
+  canonicalRequest,
   checkScope,
   parseSignature,
   presign,
   sign,
   signingKey,
+  stringToSign,
   verifySignature,
   type HttpRequest,
   type ScopeRules,
@@ -286,6 +288,44 @@ describe('accepted forms', () => {
     const request = signedRequest({}, { ...bare, query: 'Name=a%20b' });
     judge({ ...request, query: 'Name=a+b' });
     expect(refusal({ ...request, query: 'Name=a%2Bb' })).toEqual(['SignatureDoesNotMatch', mismatch]);
+  });
+
+  describe('of a client that leaves the path as it is sent', () => {
+    const own = { service: 'stint' };
+    const judgedHere = { ...rules, services: ['stint', 'sts'] };
+    /** A request whose canonical path is the one that it is sent with. */
+    const asSent = (path: string, service = 'stint'): HttpRequest => {
+      const request = signedRequest({ service }, { ...bare, path });
+      const signed = parseSignature(request);
+      const [method = '', , ...rest] = canonicalRequest(request, signed).split('\n');
+      const signature = createHmac('sha256', signingKey(signing.secret, signed)).update(stringToSign(signed, [method, path, ...rest].join('\n'))).digest('hex');
+      return editHeader('Authorization', (value) => value.replace(/[0-9a-f]{64}$/, signature))(request);
+    };
+
+    it.each(['/v1/roles/arn%3Aaws%3Aiam%3A%3A111122223333%3Arole%2Fa', '/v1/roles/a:b', '/v1/users/a@b,c=d+e', '/v1/users/caf%C3%A9'])('is accepted for %s', (path) => {
+      expect(refusal(asSent(path), judgedHere)).toEqual(['accepted', '']);
+    });
+
+    it.each(['/v1/roles/a%253Ab', '/v1/roles/a%25', '/v1//a%3Ab', '/v1/./a%3Ab', '/v1/x/../a%3Ab', '/v1/a%3Ab/', '/v1/a%3', '/v1/caf\u00e9'])('is refused for %j, which could stand for another path', (path) => {
+      expect(refusal(asSent(path), judgedHere)[0]).toBe('SignatureDoesNotMatch');
+    });
+
+    it('is refused for a service of AWS', () => {
+      expect(refusal(asSent('/v1/roles/a%3Ab', 'sts'), judgedHere)).toEqual(['SignatureDoesNotMatch', mismatch]);
+    });
+
+    it('covers no path that means something else', () => {
+      const part = fc.constantFrom('a', ':', '%3A', '%3a', '%', '%25', '%253A', '/', '+', '%2F', '%2B', ' ');
+      const paths = fc.array(part, { minLength: 1, maxLength: 6 }).map((parts) => `/v1/${parts.join('')}`);
+      const read = (path: string): string => path.replace(/\/+/g, '/').replace(/%[0-9A-Fa-f]{2}/g, (unit) => String.fromCharCode(Number.parseInt(unit.slice(1), 16)));
+      // Sent as signed, or by the other rule, or as anything else: whatever is accepted for one signature reads the same.
+      const property = fc.property(paths, paths, fc.boolean(), (signedFor, other, isAsSent) => {
+        const request = isAsSent ? asSent(signedFor) : signedRequest(own, { ...bare, path: signedFor });
+        const accepted = [signedFor, other, read(signedFor), encodeURI(signedFor), encodeURI(other)].filter((path) => refusal({ ...request, path }, judgedHere)[0] === 'accepted');
+        expect(new Set(accepted.map(read)).size).toBeLessThanOrEqual(1);
+      });
+      fc.assert(property, { numRuns: 2_000 });
+    });
   });
 
   it('encodes the path once more than it was sent', () => {
