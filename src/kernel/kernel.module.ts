@@ -2,12 +2,13 @@ import { Module, type DynamicModule } from '@nestjs/common';
 
 import { kernelProviders, type Kernel } from './kernel.js';
 import { Outbound } from './outbound.js';
+import { RefusalAllowance } from './refusals.js';
 
 /** Gives every module the kernel. */
 @Module({})
 export class KernelModule {
   static of(kernel: Kernel): DynamicModule {
-    const providers = [...kernelProviders(kernel), Outbound];
+    const providers = [...kernelProviders(kernel), Outbound, RefusalAllowance];
     return { module: KernelModule, global: true, providers, exports: providers };
   }
 }
