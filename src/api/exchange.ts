@@ -82,6 +82,8 @@ export class Exchange {
   send(opened: Opened, reply: FastifyReply, answer: Answer): void {
     const verbs = answer.error?.detail['verbs'];
     if (Array.isArray(verbs)) reply.header('allow', verbs.join(', '));
+    const retryAfter = answer.error?.detail['retryAfterSeconds'];
+    if (typeof retryAfter === 'number') reply.header('retry-after', String(retryAfter));
     if (answer.error?.decision !== undefined) reply.header('x-stint-decision-id', answer.error.decision.id);
     for (const [name, value] of Object.entries(stepUpMembers(answer.error))) reply.header(STEP_UP_HEADERS[name] ?? name, String(value));
     reply

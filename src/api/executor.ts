@@ -6,9 +6,12 @@ import type { Contract } from '../contract/operation.js';
 import { parseInput } from '../contract/validation.js';
 import { requireCredential } from '../domain/credential-rules.js';
 import { ApiError } from '../domain/errors.js';
+import { principalId, type Caller } from '../domain/principal.js';
 import { Database, translated, violates } from '../kernel/database.js';
 import { LastingRefusal, type ChangeCtx, type Implementation, type IssueCtx, type Notes, type ReadCtx, type Rest, type Source } from '../kernel/handler.js';
 import { Ledger, type Append } from '../kernel/ledger.js';
+import { Metrics } from '../kernel/metrics.js';
+import { RefusalAllowance, type RefusedBy } from '../kernel/refusals.js';
 import { Authorizer, Superseded, type Admitted } from '../policies/authorizer.js';
 import { Decisions } from '../policies/decisions.js';
 import { Authenticator } from '../sessions/authenticator.js';
@@ -32,8 +35,8 @@ export interface Asked {
 
 type Recorded = Pick<EventFacts, 'input' | 'ignored'>;
 
-/** What stands for the region of a call that has no signature to say it: that of the global endpoint. */
-const UNSIGNED_REGION = 'us-east-1';
+/** What stands for the region of a call that has no signature to say it, where none is configured: that of the global endpoint. */
+const GLOBAL_REGION = 'us-east-1';
 
 /** How often a call is judged before it is told that too much changes at once. */
 const ATTEMPTS = 3;
@@ -51,6 +54,8 @@ export class Executor {
     private readonly authorizer: Authorizer,
     private readonly decisions: Decisions,
     private readonly answers: IssuedAnswers,
+    private readonly allowance: RefusalAllowance,
+    private readonly metrics: Metrics,
   ) {}
 
   /**
@@ -67,9 +72,10 @@ export class Executor {
     const known = await this.authenticator.authenticate(incoming.http, { services: [asked.service], regions: asked.regions }, incoming.now);
     const recorded: { -readonly [K in keyof Recorded]: Recorded[K] } = { input: undefined, ignored: [] };
     const facts = this.#facts(asked, known, recorded);
+    // Whose session is over has proved to hold it all the same: who goes on using it shall be seen, as often as he is heard.
+    const { over } = known;
+    if (over !== undefined) throw await this.#refusedWithin(facts, { refusal: over, by: byEndedSession(known.caller), otherwise: () => over });
     try {
-      // Whose session is over has proved to hold it all the same: who goes on using it shall be seen.
-      if (known.over !== undefined) throw known.over;
       const { raw, ignored } = asked.decode();
       recorded.ignored = ignored;
       requireCredential(known.caller, { name: operation.name, service: operation.contract.aws ?? 'stint' });
@@ -89,20 +95,42 @@ export class Executor {
     const { raw, ignored } = asked.decode();
     requireIdempotencyKey(asked);
     const input: Record<string, unknown> = parseInput(operation.contract, raw);
-    const source = { region: UNSIGNED_REGION, ...incoming.source };
+    const region = asked.regions[0] ?? GLOBAL_REGION;
+    const source = { region, ...incoming.source };
     const proved = await prove(input as never, { now: incoming.now, requestId: incoming.requestId, source });
-    const facts = this.#facts(asked, { caller: proved.caller, region: UNSIGNED_REGION }, { input, ignored });
+    const facts = this.#facts(asked, { caller: proved.caller, region }, { input, ignored });
     try {
       if (proved.refusal !== undefined) throw proved.refusal;
       return await this.#carryOut(operation, input, facts);
     } catch (error) {
-      throw await this.#recorded(facts, error);
+      // Recorded already, with what it left behind.
+      if (error instanceof LastingRefusal) throw error.refusal;
+      const refusal = asApiError(error);
+      // He may be anybody for whom a provider of the account vouches: of what is not recorded he is not told why it was refused.
+      throw await this.#refusedWithin(facts, { refusal, by: refusedBy(facts), otherwise: (wait) => throttled(refusal, wait) });
     }
+  }
+
+  /**
+   * Records a refusal of somebody who is not, or not any more, one of the account's own, as long as he does not fill its log;
+   * and with it how many were not recorded. What is thrown otherwise must say nothing that is not known without it.
+   */
+  async #refusedWithin(facts: Facts, { refusal, by, otherwise }: { refusal: ApiError; by: RefusedBy; otherwise: (wait: number) => ApiError }): Promise<ApiError> {
+    if (refusal.code === 'ServiceUnavailable') return refusal;
+    const wait = refusal.isCounted ? 0 : this.allowance.take(by, facts.now);
+    if (wait > 0) {
+      this.metrics.unrecorded(facts.name, 'audit_event');
+      return otherwise(wait);
+    }
+    const unrecorded = this.allowance.takeUnrecorded(by);
+    if (unrecorded > 0) facts.notes = { ...facts.notes, additional: { ...facts.notes.additional, unrecordedRefusals: unrecorded } };
+    return this.#refused(facts, refusal, () => {
+      this.allowance.giveBackUnrecorded(by, facts.now, unrecorded);
+    });
   }
 
   /** Whatever was thrown, as a refusal that is recorded. */
   async #recorded(facts: Facts, error: unknown): Promise<ApiError> {
-    // Recorded already, with what it left behind.
     return error instanceof LastingRefusal ? error.refusal : this.#refused(facts, asApiError(error));
   }
 
@@ -242,7 +270,8 @@ export class Executor {
     return operation.contract.output.parse(await operation.handle(input as never, ctx as never));
   }
 
-  async #refused(facts: Facts, refusal: ApiError): Promise<ApiError> {
+  /** Records a refusal; `lost` is called where that was not possible. */
+  async #refused(facts: Facts, refusal: ApiError, lost?: () => void): Promise<ApiError> {
     // A refusal that says "the database is away" cannot be written to it.
     if (refusal.code === 'ServiceUnavailable') return refusal;
     if (refusal.code === 'ExpiredToken') facts.notes = { ...facts.notes, additional: { ...facts.notes.additional, sessionEnded: refusal.detail['why'] } };
@@ -252,6 +281,7 @@ export class Executor {
       await this.ledger.commit([...this.audit.events(event(facts, { refusal })), ...(decision?.rows ?? [])]);
       return decision === undefined ? refusal : refusal.recordedAs(decision);
     } catch (error) {
+      lost?.();
       return asApiError(error);
     }
   }
@@ -283,6 +313,22 @@ function requireIdempotencyKey({ operation, idempotencyKey }: Asked): void {
   if (idempotencyKey === undefined) return;
   if (operation.contract.effect !== 'issue' || operation.contract.isSignIn === true) throw new ApiError('ValidationError', 'An Idempotency-Key can be given only for operations that issue credentials.');
   if (!IDEMPOTENCY_KEY.test(idempotencyKey)) throw new ApiError('ValidationError', 'The Idempotency-Key must have 1 to 255 printable ASCII characters without blanks.');
+}
+
+/** Who is refused, by what he cannot choose himself: neither the name of a session nor the audience of a token. */
+function refusedBy({ contract, caller }: Facts): RefusedBy {
+  const door = contract.isSignIn === true ? 'sign-in' : caller.kind === 'federated-identity' ? caller.providerId : 'tokens';
+  return { account: caller.account, door, subject: principalId(caller) };
+}
+
+/** Each session is seen that goes on, also where many of one role were ended. */
+function byEndedSession({ account, session }: Caller): RefusedBy {
+  return { account, door: 'ended sessions', subject: session?.sessionId ?? '' };
+}
+
+/** What stands for a refusal that is not recorded; why it was one is for the log of the operator. */
+function throttled({ code, detail }: ApiError, wait: number): ApiError {
+  return new ApiError('Throttling', 'Rate exceeded', { detail: { insteadOf: code, of: detail, retryAfterSeconds: Math.ceil(wait / 1000) } });
 }
 
 /** Lets a transaction end well although the call in it is refused. */

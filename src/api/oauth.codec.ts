@@ -46,6 +46,7 @@ const errors: Partial<Record<ErrorCode, OAuthError>> = {
   RequestTimeout: asked('invalid_request', 408),
   ServiceUnavailable: asked('temporarily_unavailable', 503),
   SignatureDoesNotMatch: asked('invalid_client', 401),
+  Throttling: asked('temporarily_unavailable', 429),
   UnsupportedMediaType: asked('invalid_request', 415),
 };
 

@@ -4,6 +4,7 @@ import { camelCase, unwrapped, type Contract } from '../contract/operation.js';
 import { catalogue, type ErrorCode } from '../domain/errors.js';
 import { trustRiskIds } from '../domain/policy/trust-risks.js';
 import type { Implementation } from '../kernel/handler.js';
+import { restStatus } from './rest.codec.js';
 
 type Schema = Record<string, unknown>;
 
@@ -124,8 +125,8 @@ function body(members: readonly string[], properties: Record<string, Schema>, re
 
 function problems(contract: Contract): Record<string, Schema> {
   const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of new Set([...contract.errors, ...COMMON])) {
-    const { status } = catalogue[code];
+  for (const code of new Set([...contract.errors, ...(isProved(contract) ? (['Throttling'] as const) : []), ...COMMON])) {
+    const status = restStatus({ row: catalogue[code] });
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
   return Object.fromEntries(
@@ -134,6 +135,11 @@ function problems(contract: Contract): Record<string, Schema> {
       { description: codes.sort().join(', '), content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } },
     ]),
   );
+}
+
+/** Whoever signs nothing may be refused too often for it to be recorded. */
+function isProved({ access }: Contract): boolean {
+  return 'caller' in access && access.caller === 'proved';
 }
 
 /** A contract's schema as JSON Schema with camelCase member names. */

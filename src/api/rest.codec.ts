@@ -110,7 +110,12 @@ export function encodeRest(schema: z.ZodType, value: unknown): unknown {
   );
 }
 
+/** The status of a refusal over REST. */
+export function restStatus({ row }: Pick<ApiError, 'row'>): number {
+  return row.restStatus ?? row.status;
+}
+
 /** RFC 9457 problem details of a refusal. */
 export function problem(error: ApiError, requestId: string): string {
-  return JSON.stringify({ type: 'about:blank', title: error.code, status: error.row.status, detail: error.message, code: error.code, requestId, ...decisionMembers(error), ...stepUpMembers(error), ...error.members });
+  return JSON.stringify({ type: 'about:blank', title: error.code, status: restStatus(error), detail: error.message, code: error.code, requestId, ...decisionMembers(error), ...stepUpMembers(error), ...error.members });
 }

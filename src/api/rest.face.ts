@@ -7,7 +7,7 @@ import { Exchange, mentionWarnings, type Opened } from './exchange.js';
 import { Executor } from './executor.js';
 import { parseForm } from './form.js';
 import { Operations } from './registry.js';
-import { decodeRest, encodeRest, parseBody, problem } from './rest.codec.js';
+import { decodeRest, encodeRest, parseBody, problem, restStatus } from './rest.codec.js';
 
 const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
 
@@ -52,7 +52,7 @@ export class RestFace {
   fail(opened: Opened, failed: { reply: FastifyReply; operation?: Implementation | undefined; error: unknown }): void {
     const error = this.exchange.refusal(opened, failed.error);
     this.exchange.send(opened, failed.reply, {
-      status: error.row.status,
+      status: restStatus(error),
       type: 'application/problem+json',
       body: problem(error, opened.requestId),
       operation: failed.operation,

@@ -2,6 +2,8 @@
 export interface ErrorRow {
   /** HTTP status. */
   readonly status: number;
+  /** HTTP status where the client is none of AWS's, which know no other. */
+  readonly restStatus?: number;
   /** Who has to change something: the caller (`Sender`) or Stint (`Receiver`). */
   readonly fault: 'Sender' | 'Receiver';
   /** When it is answered; docs/errors.md is compared with this text. */
@@ -69,6 +71,7 @@ export const catalogue = {
   SessionDurationEscalationException: sender(403, 'The web identity token would outlive the session that asks for it.'),
   SignInRefused: sender(403, 'The account, user, password or code of a sign-in is not right, or attempts have to wait; which of these is not said. Who knew the password is told whether MFA is needed, and whether an administrator has to replace an expired password.'),
   SignatureDoesNotMatch: sender(403, 'The signature is wrong, too old, not yet valid, or scoped to another service, region or day.'),
+  Throttling: { ...sender(400, 'A call that nobody signed was refused, and so were too many of the same subject or provider before: why is not told, and it is not recorded. `Retry-After` says in how many seconds it will be.'), restStatus: 429 },
   UnsupportedMediaType: sender(415, 'The body is not in the format of this face.'),
   UnsupportedOperation: sender(400, 'The operation is part of the AWS API but not served yet.'),
   UnsupportedParameter: sender(400, 'The parameter is part of the AWS API but not served yet; it is refused rather than ignored.'),
@@ -98,6 +101,7 @@ export interface ErrorFacts {
   readonly decision?: DecisionReference;
   readonly stepUp?: StepUpHint | undefined;
   readonly members?: Readonly<Record<string, unknown>>;
+  readonly isCounted?: boolean;
 }
 
 /**
@@ -116,6 +120,8 @@ export class ApiError extends Error {
   readonly stepUp: StepUpHint | undefined;
   /** What problem details say beside the message, for programs. */
   readonly members: Readonly<Record<string, unknown>>;
+  /** A wrong guess that was counted where guesses are: how many there can be is bounded by that, and each is recorded. */
+  readonly isCounted: boolean;
 
   constructor(
     readonly code: ErrorCode,
@@ -128,6 +134,7 @@ export class ApiError extends Error {
     this.decision = options.decision;
     this.stepUp = options.stepUp;
     this.members = options.members ?? {};
+    this.isCounted = options.isCounted === true;
   }
 
   /** The same error with the reference to its decision. */

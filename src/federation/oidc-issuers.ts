@@ -3,6 +3,7 @@ import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 
+import { allowanceAt, oneLess, waitFor, type Allowance, type Rate } from '../domain/allowance.js';
 import type { TokenAlgorithm } from '../domain/identity-token.js';
 import { isArray, isObject, readJson, type Json, type JsonObject } from '../domain/policy/json.js';
 import { Clock } from '../kernel/effects.js';
@@ -47,8 +48,8 @@ interface Known {
   fetching: { readonly since: number; readonly done: Promise<void> } | undefined;
   /** Why the last fetch failed, how many have in a row, and when the next may begin. */
   failed: { readonly error: OutboundError; readonly times: number; readonly retryAt: number } | undefined;
-  /** How many fetches for unknown keys may still begin, as of when. */
-  allowance: { readonly left: number; readonly at: number };
+  /** How many fetches for unknown keys may still begin. */
+  allowance: Allowance;
   /** Key ids that the issuer was found not to have, and when. */
   readonly unknown: LRUCache<string, number>;
 }
@@ -59,9 +60,8 @@ const STALE_MS = 3_600_000;
 /** The first wait after a failed fetch, and the longest, in milliseconds. */
 const BACK_OFF_MS = 1_000;
 const BACK_OFF_MAX_MS = 60_000;
-/** Unknown key ids have the keys fetched anew: so many times in a row, and once more in so many milliseconds. */
-const BURST = 10;
-const REFILL_MS = 2_000;
+/** How often unknown key ids have the keys fetched anew. */
+const UNKNOWN_KEYS: Rate = { burst: 10, everyMs: 2_000 };
 /** For so long a key id that the issuer does not have is refused without asking again, in milliseconds. */
 const UNKNOWN_MS = 5_000;
 const UNKNOWN_MAX = 100;
@@ -114,7 +114,7 @@ export class OidcIssuers {
     const name = JSON.stringify([account, url, [...thumbprints].map((thumbprint) => thumbprint.toLowerCase()).sort()]);
     let known = this.#known.get(name);
     if (known === undefined) {
-      known = { published: undefined, fetching: undefined, failed: undefined, allowance: { left: BURST, at: this.clock.elapsed() }, unknown: new LRUCache({ max: UNKNOWN_MAX }) };
+      known = { published: undefined, fetching: undefined, failed: undefined, allowance: this.clock.elapsed(), unknown: new LRUCache({ max: UNKNOWN_MAX }) };
       this.#known.set(name, known);
     }
     return known;
@@ -148,10 +148,9 @@ export class OidcIssuers {
   /** Counts a fetch for an unknown key: strangers may make up key ids, and must not have an issuer flooded. */
   #spend(issuer: Issuer, known: Known): void {
     const now = this.clock.elapsed();
-    const { left, at } = known.allowance;
-    const refilled = Math.min(BURST, left + (now - at) / REFILL_MS);
-    if (refilled < 1 || !this.#mayRetry(known)) throw known.failed?.error ?? new OutboundError('unreachable', `${issuer.url}: too many unknown keys are asked for`);
-    known.allowance = { left: refilled - 1, at: now };
+    const allowance = allowanceAt(known.allowance, UNKNOWN_KEYS, now);
+    if (waitFor(allowance, UNKNOWN_KEYS, now) > 0 || !this.#mayRetry(known)) throw known.failed?.error ?? new OutboundError('unreachable', `${issuer.url}: too many unknown keys are asked for`);
+    known.allowance = oneLess(allowance, UNKNOWN_KEYS);
   }
 
   #mayRetry({ failed }: Known): boolean {

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 import { marks, operation } from '../contract/operation.js';
-import { ArnText, Nothing, pageIn, pageOut, sentence, TagKeys, Tags, TagsOut } from '../contract/shapes.js';
+import { ArnText, Nothing, sentence, Tags, TagsOut } from '../contract/shapes.js';
+import { taggable } from '../contract/taggable.js';
 import { issuerInUrl, providerArn } from '../domain/providers.js';
 
 const OpenIDConnectProviderArn = ArnText;
@@ -96,34 +97,5 @@ export const oidcProviderContracts = {
     errors: ['InvalidInput', 'NoSuchEntity', 'ConcurrentModification'],
     access: { action: 'iam:UpdateOpenIDConnectProviderThumbprint', resource: named },
   }),
-  TagOpenIDConnectProvider: operation({
-    summary: 'Add tags to an OpenID Connect provider, or change their values.',
-    aws: 'iam',
-    rest: 'POST /v1/oidc-providers/{OpenIDConnectProviderArn}/tags',
-    effect: 'change',
-    input: z.object({ OpenIDConnectProviderArn, Tags }),
-    output: Nothing,
-    errors: ['NoSuchEntity', 'LimitExceeded', 'InvalidInput', 'ConcurrentModification'],
-    access: { action: 'iam:TagOpenIDConnectProvider', resource: named },
-  }),
-  UntagOpenIDConnectProvider: operation({
-    summary: 'Remove tags from an OpenID Connect provider; keys it does not have are passed over.',
-    aws: 'iam',
-    rest: 'POST /v1/oidc-providers/{OpenIDConnectProviderArn}/untag',
-    effect: 'change',
-    input: z.object({ OpenIDConnectProviderArn, TagKeys }),
-    output: Nothing,
-    errors: ['NoSuchEntity', 'InvalidInput', 'ConcurrentModification'],
-    access: { action: 'iam:UntagOpenIDConnectProvider', resource: named, context: (input) => ({ 'aws:TagKeys': input.TagKeys }) },
-  }),
-  ListOpenIDConnectProviderTags: operation({
-    summary: 'List the tags of an OpenID Connect provider.',
-    aws: 'iam',
-    rest: 'GET /v1/oidc-providers/{OpenIDConnectProviderArn}/tags',
-    effect: 'read',
-    input: z.object({ OpenIDConnectProviderArn, ...pageIn }),
-    output: z.object({ Tags: TagsOut, ...pageOut }),
-    errors: ['NoSuchEntity', 'InvalidInput'],
-    access: { action: 'iam:ListOpenIDConnectProviderTags', resource: named },
-  }),
+  ...taggable('OpenIDConnectProvider', { called: 'an OpenID Connect provider', by: { OpenIDConnectProviderArn }, resource: named, route: '/v1/oidc-providers/{OpenIDConnectProviderArn}', misnamed: 'InvalidInput' }),
 };

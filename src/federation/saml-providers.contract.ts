@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 import { operation, sensitive } from '../contract/operation.js';
-import { ArnText, Nothing, pageIn, pageOut, pattern, TagKeys, Tags, TagsOut } from '../contract/shapes.js';
+import { ArnText, Nothing, pattern, Tags, TagsOut } from '../contract/shapes.js';
+import { taggable } from '../contract/taggable.js';
 import { providerArn } from '../domain/providers.js';
 
 const SAMLProviderArn = ArnText;
@@ -95,34 +96,5 @@ export const samlProviderContracts = {
     errors: ['InvalidInput', 'NoSuchEntity'],
     access: { action: 'iam:DeleteSAMLProvider', resource: named },
   }),
-  TagSAMLProvider: operation({
-    summary: 'Add tags to a SAML provider, or change their values.',
-    aws: 'iam',
-    rest: 'POST /v1/saml-providers/{SAMLProviderArn}/tags',
-    effect: 'change',
-    input: z.object({ SAMLProviderArn, Tags }),
-    output: Nothing,
-    errors: ['NoSuchEntity', 'LimitExceeded', 'InvalidInput', 'ConcurrentModification'],
-    access: { action: 'iam:TagSAMLProvider', resource: named },
-  }),
-  UntagSAMLProvider: operation({
-    summary: 'Remove tags from a SAML provider; keys it does not have are passed over.',
-    aws: 'iam',
-    rest: 'POST /v1/saml-providers/{SAMLProviderArn}/untag',
-    effect: 'change',
-    input: z.object({ SAMLProviderArn, TagKeys }),
-    output: Nothing,
-    errors: ['NoSuchEntity', 'InvalidInput', 'ConcurrentModification'],
-    access: { action: 'iam:UntagSAMLProvider', resource: named, context: (input) => ({ 'aws:TagKeys': input.TagKeys }) },
-  }),
-  ListSAMLProviderTags: operation({
-    summary: 'List the tags of a SAML provider.',
-    aws: 'iam',
-    rest: 'GET /v1/saml-providers/{SAMLProviderArn}/tags',
-    effect: 'read',
-    input: z.object({ SAMLProviderArn, ...pageIn }),
-    output: z.object({ Tags: TagsOut, ...pageOut }),
-    errors: ['NoSuchEntity', 'InvalidInput'],
-    access: { action: 'iam:ListSAMLProviderTags', resource: named },
-  }),
+  ...taggable('SAMLProvider', { called: 'a SAML provider', by: { SAMLProviderArn }, resource: named, route: '/v1/saml-providers/{SAMLProviderArn}', misnamed: 'InvalidInput' }),
 };

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 import { operation, sensitive } from '../contract/operation.js';
-import { AccessKeyId, ArnText, BoundaryOut, NewName, Nothing, pageIn, pageOut, Path, PathPrefix, TagKeys, Tags, TagsOut, UserName } from '../contract/shapes.js';
+import { AccessKeyId, ArnText, BoundaryOut, NewName, Nothing, pageIn, pageOut, Path, PathPrefix, Tags, TagsOut, UserName } from '../contract/shapes.js';
+import { taggable } from '../contract/taggable.js';
 
 const Status = z.enum(['Active', 'Inactive']);
 
@@ -92,36 +93,7 @@ export const userContracts = {
     errors: ['NoSuchEntity', 'DeleteConflict', 'ConcurrentModification'],
     access: { action: 'iam:DeleteUser', resource: named },
   }),
-  TagUser: operation({
-    summary: 'Add tags to a user, or change their values.',
-    aws: 'iam',
-    rest: 'POST /v1/users/{UserName}/tags',
-    effect: 'change',
-    input: z.object({ UserName, Tags }),
-    output: Nothing,
-    errors: ['NoSuchEntity', 'LimitExceeded', 'InvalidInput', 'ConcurrentModification'],
-    access: { action: 'iam:TagUser', resource: existing },
-  }),
-  UntagUser: operation({
-    summary: 'Remove tags from a user; keys it does not have are passed over.',
-    aws: 'iam',
-    rest: 'POST /v1/users/{UserName}/untag',
-    effect: 'change',
-    input: z.object({ UserName, TagKeys }),
-    output: Nothing,
-    errors: ['NoSuchEntity', 'ConcurrentModification'],
-    access: { action: 'iam:UntagUser', resource: existing, context: (input) => ({ 'aws:TagKeys': input.TagKeys }) },
-  }),
-  ListUserTags: operation({
-    summary: 'List the tags of a user.',
-    aws: 'iam',
-    rest: 'GET /v1/users/{UserName}/tags',
-    effect: 'read',
-    input: z.object({ UserName, ...pageIn }),
-    output: z.object({ Tags: TagsOut, ...pageOut }),
-    errors: ['NoSuchEntity'],
-    access: { action: 'iam:ListUserTags', resource: existing },
-  }),
+  ...taggable('User', { called: 'a user', by: { UserName }, resource: existing, route: '/v1/users/{UserName}' }),
   PutUserPermissionsBoundary: operation({
     summary: 'Make a managed policy the permissions boundary of a user: what it does not allow, the user may not.',
     aws: 'iam',

@@ -31,7 +31,7 @@ export const environment = z.object({
   STINT_BOOTSTRAP_ACCOUNT_ID: z.string().regex(/^\d{12}$/, 'must have exactly 12 digits').optional().describe('Account id of the management account, at the first start.'),
   STINT_BOOTSTRAP_ACCESS_KEY_ID: z.string().regex(/^[A-Z0-9]{16,128}$/, 'must have 16 to 128 letters A-Z and digits').optional().describe('Access key id of the management account’s root user, at the first start.'),
   STINT_BOOTSTRAP_SECRET_ACCESS_KEY: z.string().regex(/^(?! )[\u0020-\u007E]{16,256}(?<! )$/, 'must have 16 to 256 printable ASCII characters and no blank at its ends').optional().describe('Secret access key of the management account’s root user, at the first start.'),
-  STINT_REGIONS: text.optional().describe('Comma-separated regions accepted in signatures; by default any.'),
+  STINT_REGIONS: text.optional().describe('Comma-separated regions accepted in signatures; by default any. Calls without a signature are taken to be made to the first.'),
   STINT_TRUSTED_PROXIES: text.refine((list) => listOf(list).every((block) => parseBlock(block) !== undefined), 'must be addresses or CIDR blocks, separated by commas').optional().describe('Comma-separated addresses or CIDR blocks of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; by default none.'),
   STINT_CHAIN_MAX_SECONDS: count(900, 129_600).default(43_200).describe('How long sessions obtained with sessions may go on after the first of them began, in seconds.'),
   STINT_REVOCATION_MAX_AGE: count(1, 3_600).default(10).describe('How old this node’s view of revoked sessions may be, in seconds, before it refuses every session.'),

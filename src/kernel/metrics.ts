@@ -30,6 +30,13 @@ export class Metrics {
     registers: [this.#registry],
   });
 
+  readonly #unrecorded = new Counter({
+    name: 'stint_refusals_unrecorded_total',
+    help: 'Refusals of strangers that were not written into the tables of an account, because there were too many.',
+    labelNames: ['operation', 'table'] as const,
+    registers: [this.#registry],
+  });
+
   constructor(gauges: Gauges) {
     const gauge = this.gauge.bind(this);
     gauge('stint_database_connections', 'Connections of the database pool.', () => gauges.pool().total);
@@ -62,6 +69,11 @@ export class Metrics {
   /** Notes released credentials. */
   issued(operation: string): void {
     this.#issued.inc({ operation });
+  }
+
+  /** Notes a refusal that was not written: an event, or what the account of the resource may read of a decision. */
+  unrecorded(operation: string, table: 'audit_event' | 'decision'): void {
+    this.#unrecorded.inc({ operation, table });
   }
 
   /** The exposition text and its content type. */

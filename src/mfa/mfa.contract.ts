@@ -2,7 +2,8 @@ import { z } from 'zod';
 
 import { operation, sensitive } from '../contract/operation.js';
 import { SerialNumber } from '../contract/session-shapes.js';
-import { Nothing, pageIn, pageOut, Path, pattern, sentence, TagKeys, Tags, TagsOut } from '../contract/shapes.js';
+import { Nothing, pageIn, pageOut, Path, pattern, sentence, Tags, TagsOut } from '../contract/shapes.js';
+import { taggable } from '../contract/taggable.js';
 import { iamArn, rootArn } from '../domain/arn.js';
 import { ROOT_USER_NAME } from '../domain/mfa.js';
 import type { Caller } from '../domain/principal.js';
@@ -126,36 +127,7 @@ export const mfaContracts = {
     // AWS's policies for users who manage their own devices allow it on the user; without one, it is about the device.
     access: { action: 'iam:GetMFADevice', resource: (input, caller) => (input.UserName === undefined ? device(input) : holder(input, caller)) },
   }),
-  TagMFADevice: operation({
-    summary: 'Add tags to a virtual MFA device, or change their values.',
-    aws: 'iam',
-    rest: 'POST /v1/mfa-devices/{SerialNumber}/tags',
-    effect: 'change',
-    input: z.object({ SerialNumber, Tags }),
-    output: Nothing,
-    errors: ['NoSuchEntity', 'LimitExceeded', 'InvalidInput', 'ConcurrentModification'],
-    access: { action: 'iam:TagMFADevice', resource: device },
-  }),
-  UntagMFADevice: operation({
-    summary: 'Remove tags from a virtual MFA device; keys it does not have are passed over.',
-    aws: 'iam',
-    rest: 'POST /v1/mfa-devices/{SerialNumber}/untag',
-    effect: 'change',
-    input: z.object({ SerialNumber, TagKeys }),
-    output: Nothing,
-    errors: ['NoSuchEntity', 'ConcurrentModification'],
-    access: { action: 'iam:UntagMFADevice', resource: device, context: (input) => ({ 'aws:TagKeys': input.TagKeys }) },
-  }),
-  ListMFADeviceTags: operation({
-    summary: 'List the tags of a virtual MFA device.',
-    aws: 'iam',
-    rest: 'GET /v1/mfa-devices/{SerialNumber}/tags',
-    effect: 'read',
-    input: z.object({ SerialNumber, ...pageIn }),
-    output: z.object({ Tags: TagsOut, ...pageOut }),
-    errors: ['NoSuchEntity'],
-    access: { action: 'iam:ListMFADeviceTags', resource: device },
-  }),
+  ...taggable('MFADevice', { called: 'a virtual MFA device', by: { SerialNumber }, resource: device, route: '/v1/mfa-devices/{SerialNumber}' }),
   UnlockMFADevice: operation({
     summary: 'Let codes of a device be tried at once again, however many were wrong before.',
     // Not by its path: curl cannot sign one with an ARN in it.

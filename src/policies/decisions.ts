@@ -5,10 +5,12 @@ import { MESSAGE_MAX_BYTES, sealMessage } from '../domain/authorization-message.
 import type { ApiError } from '../domain/errors.js';
 import type { Explanation } from '../domain/policy/explain.js';
 import type { PolicyType, Request } from '../domain/policy/evaluate.js';
-import { callerArn, callerUserId, type Caller } from '../domain/principal.js';
+import { callerArn, callerUserId, principalId, type Caller } from '../domain/principal.js';
 import { Random } from '../kernel/effects.js';
 import { Keyring } from '../kernel/keyring.js';
 import type { Append } from '../kernel/ledger.js';
+import { Metrics } from '../kernel/metrics.js';
+import { RefusalAllowance } from '../kernel/refusals.js';
 import { DecisionsStore } from './decisions.store.js';
 
 /** How a request was judged, as a refusal carries it. */
@@ -41,18 +43,30 @@ export class Decisions {
     private readonly store: DecisionsStore,
     private readonly keyring: Keyring,
     private readonly random: Random,
+    private readonly allowance: RefusalAllowance,
+    private readonly metrics: Metrics,
   ) {}
 
-  /** Writes a refusal down: an id, the rows to commit with its event, and the sealed message for its caller. */
-  of(refusal: ApiError, call: { caller: Caller; now: Date; requestId: string }): Recorded {
+  /**
+   * Writes a refusal down: an id, the rows to commit with its event, and the sealed message for its caller. What the account of the
+   * resource may read is left out where the caller was refused there too often: his own account has it all.
+   */
+  of(refusal: ApiError, call: { name: string; caller: Caller; now: Date; requestId: string }): Recorded {
     const id = this.random.uuid();
     const judged = refusal.evidence as Judged | undefined;
     const own = this.#ownSide(refusal, call.caller, judged);
     const row = (accountId: string, content: object): Append =>
       this.store.decided({ decisionId: id, accountId, requestId: call.requestId, decidedAt: call.now, content: JSON.stringify(content) });
     const rows = [row(call.caller.account, own)];
-    if (judged?.other !== undefined) rows.push(row(judged.other.account, otherSide(judged.request, judged.other.explanation)));
+    if (judged?.other !== undefined && this.#mayWrite(judged.other.account, call)) rows.push(row(judged.other.account, otherSide(judged.request, judged.other.explanation)));
     return { id, encodedMessage: this.#sealed(own, call.caller.account), rows };
+  }
+
+  /** Whether the caller, who is nobody's in an account, may still have a refusal written into its tables. */
+  #mayWrite(account: string, { name, caller, now }: { name: string; caller: Caller; now: Date }): boolean {
+    if (this.allowance.take({ account, door: caller.account, subject: principalId(caller) }, now) === 0) return true;
+    this.metrics.unrecorded(name, 'decision');
+    return false;
   }
 
   #ownSide(refusal: ApiError, caller: Caller, judged: Judged | undefined): object {

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 import { operation } from '../contract/operation.js';
-import { ArnText, Nothing, pageIn, pageOut, PathPrefix, PolicyName, PolicyPath, PolicyText, PolicyTextOut, TagKeys, Tags, TagsOut } from '../contract/shapes.js';
+import { ArnText, Nothing, pageIn, pageOut, PathPrefix, PolicyName, PolicyPath, PolicyText, PolicyTextOut, Tags, TagsOut } from '../contract/shapes.js';
+import { taggable } from '../contract/taggable.js';
 
 const PolicyArn = ArnText;
 const VersionId = z.string().regex(/^v[1-9][0-9]*(?:\.[A-Za-z0-9-]*)?$/, { error: 'v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?' });
@@ -138,36 +139,7 @@ export const managedPolicyContracts = {
     errors: ['NoSuchEntity', 'InvalidInput', 'DeleteConflict', 'AccessDenied'],
     access: { action: 'iam:DeletePolicyVersion', resource: named },
   }),
-  TagPolicy: operation({
-    summary: 'Add tags to a managed policy, or change their values.',
-    aws: 'iam',
-    rest: 'POST /v1/policies/{PolicyArn}/tags',
-    effect: 'change',
-    input: z.object({ PolicyArn, Tags }),
-    output: Nothing,
-    errors: ['NoSuchEntity', 'LimitExceeded', 'InvalidInput', 'ConcurrentModification', 'AccessDenied'],
-    access: { action: 'iam:TagPolicy', resource: named },
-  }),
-  UntagPolicy: operation({
-    summary: 'Remove tags from a managed policy; keys it does not have are passed over.',
-    aws: 'iam',
-    rest: 'POST /v1/policies/{PolicyArn}/untag',
-    effect: 'change',
-    input: z.object({ PolicyArn, TagKeys }),
-    output: Nothing,
-    errors: ['NoSuchEntity', 'InvalidInput', 'ConcurrentModification', 'AccessDenied'],
-    access: { action: 'iam:UntagPolicy', resource: named, context: (input) => ({ 'aws:TagKeys': input.TagKeys }) },
-  }),
-  ListPolicyTags: operation({
-    summary: 'List the tags of a managed policy.',
-    aws: 'iam',
-    rest: 'GET /v1/policies/{PolicyArn}/tags',
-    effect: 'read',
-    input: z.object({ PolicyArn, ...pageIn }),
-    output: z.object({ Tags: TagsOut, ...pageOut }),
-    errors: ['NoSuchEntity', 'InvalidInput'],
-    access: { action: 'iam:ListPolicyTags', resource: named },
-  }),
+  ...taggable('Policy', { called: 'a managed policy', by: { PolicyArn }, resource: named, route: '/v1/policies/{PolicyArn}', misnamed: 'InvalidInput', unchangeable: 'AccessDenied' }),
   ListEntitiesForPolicy: operation({
     summary: 'List the users, roles and groups of the account that a managed policy is attached to, and those whose boundary it is.',
     aws: 'iam',

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 import { operation } from '../contract/operation.js';
-import { InstanceProfileName, Nothing, pageIn, pageOut, Path, PathPrefix, PolicyTextOut, RoleName, TagKeys, Tags, TagsOut } from '../contract/shapes.js';
+import { InstanceProfileName, Nothing, pageIn, pageOut, Path, PathPrefix, PolicyTextOut, RoleName, Tags, TagsOut } from '../contract/shapes.js';
+import { taggable } from '../contract/taggable.js';
 
 /** A role within an instance profile: without MaxSessionDuration (recorded from AWS). */
 const Role = z.object({
@@ -102,34 +103,5 @@ export const profileContracts = {
     errors: ['NoSuchEntity'],
     access: { action: 'iam:RemoveRoleFromInstanceProfile', resource: named },
   }),
-  TagInstanceProfile: operation({
-    summary: 'Add tags to an instance profile, or change their values.',
-    aws: 'iam',
-    rest: 'POST /v1/instance-profiles/{InstanceProfileName}/tags',
-    effect: 'change',
-    input: z.object({ InstanceProfileName, Tags }),
-    output: Nothing,
-    errors: ['NoSuchEntity', 'InvalidInput', 'LimitExceeded', 'ConcurrentModification'],
-    access: { action: 'iam:TagInstanceProfile', resource: named },
-  }),
-  UntagInstanceProfile: operation({
-    summary: 'Remove tags from an instance profile; keys it does not have are passed over.',
-    aws: 'iam',
-    rest: 'POST /v1/instance-profiles/{InstanceProfileName}/untag',
-    effect: 'change',
-    input: z.object({ InstanceProfileName, TagKeys }),
-    output: Nothing,
-    errors: ['NoSuchEntity', 'ConcurrentModification'],
-    access: { action: 'iam:UntagInstanceProfile', resource: named, context: (input) => ({ 'aws:TagKeys': input.TagKeys }) },
-  }),
-  ListInstanceProfileTags: operation({
-    summary: 'List the tags of an instance profile.',
-    aws: 'iam',
-    rest: 'GET /v1/instance-profiles/{InstanceProfileName}/tags',
-    effect: 'read',
-    input: z.object({ InstanceProfileName, ...pageIn }),
-    output: z.object({ Tags: TagsOut, ...pageOut }),
-    errors: ['NoSuchEntity'],
-    access: { action: 'iam:ListInstanceProfileTags', resource: named },
-  }),
+  ...taggable('InstanceProfile', { called: 'an instance profile', by: { InstanceProfileName }, resource: named, route: '/v1/instance-profiles/{InstanceProfileName}' }),
 };

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 import { operation, restOnly } from '../contract/operation.js';
-import { ArnText, BoundaryOut, Description, EmptyResult, NewName, Nothing, pageIn, pageOut, Path, pattern, PathPrefix, PolicyText, PolicyTextOut, RoleName, TagKeys, Tags, TagsOut } from '../contract/shapes.js';
+import { ArnText, BoundaryOut, Description, EmptyResult, NewName, Nothing, pageIn, pageOut, Path, pattern, PathPrefix, PolicyText, PolicyTextOut, RoleName, Tags, TagsOut } from '../contract/shapes.js';
+import { taggable } from '../contract/taggable.js';
 
 const created = {
   Path: z.string(),
@@ -122,36 +123,7 @@ export const roleContracts = {
     errors: ['NoSuchEntity', 'MalformedPolicyDocument', 'LimitExceeded', 'RiskyTrustPolicy'],
     access: { action: 'iam:UpdateAssumeRolePolicy', resource: named },
   }),
-  TagRole: operation({
-    summary: 'Add tags to a role, or change their values.',
-    aws: 'iam',
-    rest: 'POST /v1/roles/{RoleName}/tags',
-    effect: 'change',
-    input: z.object({ RoleName, Tags }),
-    output: Nothing,
-    errors: ['NoSuchEntity', 'LimitExceeded', 'InvalidInput', 'ConcurrentModification'],
-    access: { action: 'iam:TagRole', resource: named },
-  }),
-  UntagRole: operation({
-    summary: 'Remove tags from a role; keys it does not have are passed over.',
-    aws: 'iam',
-    rest: 'POST /v1/roles/{RoleName}/untag',
-    effect: 'change',
-    input: z.object({ RoleName, TagKeys }),
-    output: Nothing,
-    errors: ['NoSuchEntity', 'ConcurrentModification'],
-    access: { action: 'iam:UntagRole', resource: named, context: (input) => ({ 'aws:TagKeys': input.TagKeys }) },
-  }),
-  ListRoleTags: operation({
-    summary: 'List the tags of a role.',
-    aws: 'iam',
-    rest: 'GET /v1/roles/{RoleName}/tags',
-    effect: 'read',
-    input: z.object({ RoleName, ...pageIn }),
-    output: z.object({ Tags: TagsOut, ...pageOut }),
-    errors: ['NoSuchEntity'],
-    access: { action: 'iam:ListRoleTags', resource: named },
-  }),
+  ...taggable('Role', { called: 'a role', by: { RoleName }, resource: named, route: '/v1/roles/{RoleName}' }),
   PutRolePermissionsBoundary: operation({
     summary: 'Make a managed policy the permissions boundary of a role: what it does not allow, its sessions may not.',
     aws: 'iam',

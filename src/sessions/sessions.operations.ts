@@ -98,9 +98,10 @@ export class SessionOperations {
     },
   });
 
-  /** Ends a session and all that were obtained with it. */
+  /** Ends a session and all that were obtained with it. Another account that has to do with it learns so once. */
   async end(ctx: ChangeCtx, row: SessionRow): Promise<Revoked> {
-    ctx.note({ alsoAccount: row.accountId === ctx.caller.account ? row.issuerAccountId : row.accountId });
+    const isOver = await this.revocations.isCovered(ctx.tx, { kind: 'session', subject: row.sessionId, issuedBefore: ALWAYS });
+    if (!isOver) ctx.note({ alsoAccount: row.accountId === ctx.caller.account ? row.issuerAccountId : row.accountId });
     return this.#end(ctx, { kind: 'session', subjects: [row.sessionId], filter: { throughSessionId: row.sessionId } });
   }
 

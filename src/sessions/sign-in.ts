@@ -62,7 +62,7 @@ export class SignInProofs {
       await this.#takeBack(begun);
       return { caller: callerOf(user) };
     }
-    if (user !== undefined && verdict.is === 'wrong') return { caller: callerOf(user), refusal: refused('the password is wrong') };
+    if (user !== undefined && verdict.is === 'wrong') return { caller: callerOf(user), refusal: refused('the password is wrong', { isCounted: true }) };
     // As long as it takes to record a refusal: one row is written.
     await this.database.write((tx) => this.throttle.failed(tx, [signInSubject(source.ip)], { now, counts: false }));
     throw refused(user === undefined ? 'there is no such user' : verdict.is === 'absent' ? 'the user has no password' : 'the user has to wait');
@@ -140,15 +140,16 @@ export class SignIns {
 }
 
 /** The one refusal of all who have not proved who they are; why is for the log of the operator. */
-function refused(why: string, more: { readonly message?: string; readonly isMfaNeeded?: boolean } = {}): ApiError {
+function refused(why: string, more: { readonly message?: string; readonly isMfaNeeded?: boolean; readonly isCounted?: boolean } = {}): ApiError {
   return new ApiError('SignInRefused', more.message ?? 'The account, the user, the password or the code is not right, or too many attempts were made.', {
     detail: { why },
+    ...(more.isCounted === true && { isCounted: true }),
     ...(more.isMfaNeeded === true && { stepUp: {} }),
   });
 }
 
 function refusedSecond(why: string, isMfaNeeded: boolean): ApiError {
-  return refused(`the second proof is ${why}`, { isMfaNeeded });
+  return refused(`the second proof is ${why}`, { isMfaNeeded, isCounted: why === 'wrong' || why === 'spent' });
 }
 
 function requireOneSecond({ TokenCode: code, RecoveryCode: recoveryCode, SerialNumber: serial }: Input): void {

@@ -95,6 +95,8 @@ describe('/v1/openapi.json', () => {
     for (const { described } of all) {
       const { contract } = operationOf(app, described.operationId);
       for (const code of contract.errors) expect(described.responses[String(catalogue[code].status)]?.description.split(', ')).toContain(code);
+      const isUnsigned = 'caller' in contract.access && contract.access.caller === 'proved';
+      expect([described.operationId, described.responses['429']?.description]).toEqual([described.operationId, isUnsigned ? 'Throttling' : undefined]);
       expect(described.responses['200']).toBeDefined();
       expect(described.summary).not.toBe('');
     }

@@ -1,4 +1,4 @@
-import { DeleteAccessKeyCommand, DeleteRoleCommand, UpdateAccessKeyCommand } from '@aws-sdk/client-iam';
+import { CreateLoginProfileCommand, CreateUserCommand, DeleteAccessKeyCommand, DeleteRoleCommand, UpdateAccessKeyCommand } from '@aws-sdk/client-iam';
 
 import { Secret } from '../../src/domain/secret.js';
 import { formatAmzDate, presign } from '../../src/domain/sigv4.js';
@@ -321,6 +321,16 @@ describe('STINT_REGIONS', () => {
   it.each(['eu-west-1', 'us-east-1'])('lets signatures for %s in', async (region) => {
     expect((await app.raw(app.root, { body: BODY, region })).status).toBe(200);
     expect((await app.raw(app.root, { method: 'GET', path: '/v1/caller-identity', service: 'stint', region })).status).toBe(200);
+  });
+
+  it('takes calls without a signature to be made to the first', async () => {
+    const iam = app.iam();
+    await iam.send(new CreateUserCommand({ UserName: 'alice' }));
+    await iam.send(new CreateLoginProfileCommand({ UserName: 'alice', Password: 'Long enough 1!' }));
+    const body = JSON.stringify({ account: app.root.account, userName: 'alice', password: 'Long enough 1!' });
+    const { result, events } = await effectOf(app, () => fetch(`${app.url}/v1/sign-in`, { method: 'POST', headers: { 'content-type': 'application/json' }, body }));
+    expect(result.status).toBe(200);
+    expect(events.map(({ record }) => record)).toMatchObject([{ eventName: 'ConsoleLogin', awsRegion: 'eu-west-1' }]);
   });
 
   it.each(['us-west-2', 'EU-WEST-1', 'eu-west-1a', '*'])('refuses signatures for %s, on every face', async (region) => {

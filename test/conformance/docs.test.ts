@@ -43,7 +43,7 @@ describe('docs/errors.md', () => {
   it('lists every code of the catalogue with its status, its fault, its name in events and its meaning, and no other', () => {
     const codes = Object.entries<ErrorRow>(catalogue).map(([code, row]) => [
       `\`${code}\``,
-      String(row.status),
+      row.restStatus === undefined ? String(row.status) : `${String(row.status)}, over REST ${String(row.restStatus)}`,
       row.fault,
       row.auditCode === undefined ? 'the same' : `\`${row.auditCode}\``,
       row.when,

@@ -1,5 +1,6 @@
 import { TestApp, type Keys } from '../support/app.js';
 import { call, effectOf, expectRefused, type Input } from '../support/calls.js';
+import { choose, RISKY } from '../support/trust-scenarios.js';
 import { allows, allowsUnder, trusts, World } from '../support/world.js';
 
 const trustsEc2 = JSON.stringify(trusts({ Service: 'ec2.amazonaws.com' }));
@@ -118,6 +119,24 @@ describe('a call whose target is not the one that was judged', () => {
     await app.sql(`UPDATE oidc_provider SET tags = '[{"Key": "team", "Value": "b"}]' WHERE url = $1`, [Url.slice('https://'.length)]);
     const effect = await effectOf(app, () => call(app, 'query', { operation, keys: mallory, input: { OpenIDConnectProviderArn, ...more } }));
     expectRefused(effect, { code: 'AccessDenied', status: 403 }, operation);
+  });
+
+  it.each<[string, Input]>([
+    ['CreateRole', { AssumeRolePolicyDocument: RISKY }],
+    ['UpdateAssumeRolePolicy', { PolicyDocument: RISKY }],
+  ])('is judged by what the account has chosen about risky trust policies by now: %s', async (operation, more) => {
+    const own = await world.account(`chooses-${operation}`);
+    await choose(own, { TrustLinter: 'report-only', TrustedIssuersMode: 'report-only' });
+    const asked = (RoleName: string): Parameters<typeof call>[2] => ({ operation, keys: own.root, input: { RoleName, ...more } });
+    if (operation !== 'CreateRole') for (const name of ['before', 'after']) await own.role(name, trusts({ Service: 'ec2.amazonaws.com' }));
+    expect((await call(app, 'rest', asked('before'))).code).toBeUndefined();
+    await app.sql(`UPDATE trust_setting SET linter = 'enforce', issuers_mode = 'enforce' WHERE account_id = $1`, [own.root.account]);
+    expectRefused(await effectOf(app, () => call(app, 'rest', asked('after'))), { code: 'RiskyTrustPolicy', status: 400 }, operation);
+    // What is left out of a change stays as it is there, not as it is remembered.
+    const changed = await call(app, 'rest', { operation: 'UpdateAccountSettings', keys: own.root, input: { TrustedIssuers: ['https://idp.example'] } });
+    const chosen = { trustLinter: 'enforce', trustedIssuersMode: 'enforce', trustedIssuers: ['https://idp.example'] };
+    expect(changed.output).toEqual(chosen);
+    expect((await call(app, 'rest', { operation: 'GetAccountSettings', keys: own.root, input: {} })).output).toEqual(chosen);
   });
 
   it('is found where it may be: a user that another node has just made', async () => {

@@ -1,7 +1,9 @@
 import { GetSessionTokenCommand } from '@aws-sdk/client-sts';
 
 import { TestApp, type Answer, type Keys } from '../support/app.js';
+import { call } from '../support/calls.js';
 import { cut, until } from '../support/outage.js';
+import { choose } from '../support/trust-scenarios.js';
 import { allows, keysOf, trusts, World, type Role, type User } from '../support/world.js';
 
 /** By when a change counts on every node, in milliseconds (docs/consistency.md). */
@@ -199,6 +201,21 @@ const cases: [what: string, prepare: (name: string) => Promise<Case>][] = [
     const { session } = await userAndRole(name);
     return { ask: listUsers(session), answers: ['AccessDenied', 'ok', 'AccessDenied'], changes: [() => change('PutRolePolicy', { RoleName: name, PolicyName: 'p', ...document(allows('iam:*')) }), () => change('DeleteRolePolicy', { RoleName: name, PolicyName: 'p' })] };
   }],
+  ['an issuer that is taken from the list of those that the account trusts, and the list that is turned off', async (name) => {
+    const [idp, own] = [await a.idp(), await world.account(name)];
+    const { output } = await call(a, 'query', { operation: 'CreateOpenIDConnectProvider', keys: own.root, input: { Url: idp.issuer, ClientIDList: ['stint'], ThumbprintList: [idp.thumbprint] } });
+    const { openIDConnectProviderArn: Federated } = output as { openIDConnectProviderArn: string };
+    const RoleArn = (await own.role('federated', trusts({ Federated }, undefined, 'sts:AssumeRoleWithWebIdentity'))).arn;
+    const listed = (...TrustedIssuers: string[]) => (): Promise<void> => choose(own, { TrustedIssuers });
+    await choose(own, { TrustedIssuersMode: 'enforce', TrustedIssuers: ['https://idp.example', idp.issuer] });
+    let subjects = 0;
+    const ask = async (node: TestApp): Promise<string> => {
+      // Somebody else each time: of one subject not every refusal is told, and there may be many until the node follows.
+      const WebIdentityToken = await idp.token(a.clock.now(), { sub: `subject-${String((subjects += 1))}` });
+      return outcome(await node.query(own.root, { ...STS, Action: 'AssumeRoleWithWebIdentity', RoleArn, RoleSessionName: 'ci', WebIdentityToken }));
+    };
+    return { ask, answers: ['ok', 'IDPRejectedClaim', 'ok'], changes: [listed('https://idp.example'), () => choose(own, { TrustedIssuersMode: 'off' })] };
+  }],
 ];
 
 beforeAll(async () => {
@@ -241,6 +258,17 @@ describe('each node', () => {
     for (const [issuing, asked] of [[a, b], [b, a]] as const) {
       const session = await new World(issuing).session(user, role);
       expect(await identity(session)(asked)).toBe('ok');
+    }
+  });
+
+  it('changes a part of what an account chose about trust, and leaves the other its own', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const { root } = await world.account(`choosing-${String(round)}`);
+      const chosen = { TrustLinter: 'report-only', TrustedIssuersMode: 'enforce', TrustedIssuers: ['https://idp.example'] };
+      const parts = Object.entries(chosen).map(([name, value]) => ({ [name]: value }));
+      const codes = await Promise.all(parts.map(async (input, index) => (await call(index % 2 === 0 ? a : b, 'rest', { operation: 'UpdateAccountSettings', keys: root, input })).code));
+      expect(codes).toEqual([undefined, undefined, undefined]);
+      for (const node of [a, b]) expect((await call(node, 'rest', { operation: 'GetAccountSettings', keys: root, input: {} })).output).toEqual({ trustLinter: 'report-only', trustedIssuersMode: 'enforce', trustedIssuers: ['https://idp.example'] });
     }
   });
 
