@@ -1,3 +1,5 @@
+// Importing keys and decrypting take no randomness.
+// eslint-disable-next-line no-restricted-imports
 import { createPrivateKey, webcrypto } from 'node:crypto';
 
 import type { Secret } from '../../domain/secret.js';
