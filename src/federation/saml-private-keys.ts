@@ -10,10 +10,10 @@ import { Turns } from '../kernel/turns.js';
 import { unwrappingKey, unwrapWith, type OaepHash, type Unwrap, type UnwrappingKey } from './saml/private-keys.js';
 
 /**
- * For how many responses keys are unwrapped at a time, and how many more wait: strangers may send them, up to eight
+ * For how many responses keys are unwrapped at a time, and how many more wait: strangers may send them, up to four
  * operations of some four milliseconds each, in a pool of four threads that names, files and passwords need too.
  */
-const TURNS = { running: 2, runningEach: 1, waiting: 64, waitingEach: 16 };
+const TURNS = { running: 2, runningEach: 1, waiting: 128, waitingEach: 32 };
 /** How many keys are kept ready; it takes half a millisecond to make one so. */
 const READY_MAX = 100;
 

@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 import { Injectable } from '@nestjs/common';
 
 import { accountId } from '../domain/arn.js';
@@ -9,15 +11,21 @@ import type { SamlProviderRow } from '../identities/providers.entities.js';
 import { IdentityProvidersStore, isOidc } from '../identities/providers.store.js';
 import { TrustedIssuers } from '../identities/trusted-issuers.js';
 import { Endpoint } from '../kernel/endpoint.js';
+import { Turns } from '../kernel/turns.js';
 import type { SignedIdentity } from './identity-tokens.js';
 import type { RolePair } from './saml/attributes.js';
 import { placesOf } from './saml/places.js';
-import { nameQualifierOf, requireRole, verifyResponse, type SamlFacts, type SamlRefusal } from './saml/response.js';
+import { nameQualifierOf, readResponse, requireRole, verifyResponse, type SamlFacts, type SamlRefusal } from './saml/response.js';
 import { SamlPrivateKeys } from './saml-private-keys.js';
+
+/** How many responses are read at a time, which holds everybody, and how many more wait: strangers may send them. */
+const TURNS = { running: 1, runningEach: 1, waiting: 256, waitingEach: 64 };
 
 /** Believes responses of the SAML providers of accounts (AWS STS API Reference: AssumeRoleWithSAML). */
 @Injectable()
 export class SamlResponses {
+  readonly #turns = new Turns(TURNS, () => new ApiError('ServiceUnavailable', 'Too many SAML responses are being read. Repeat the request in a moment.'));
+
   constructor(
     private readonly providers: IdentityProvidersStore,
     private readonly privateKeys: SamlPrivateKeys,
@@ -26,14 +34,19 @@ export class SamlResponses {
   ) {}
 
   /**
-   * Who comes, by the provider that is named. Throws what `verifyResponse` does and InvalidIdentityToken where there is no such
-   * provider; then nothing is proved.
+   * Who comes, by the provider that is named. Throws what `readResponse` and `verifyResponse` do, InvalidIdentityToken where
+   * there is no such provider, and ServiceUnavailable where too many come at once; then nothing is proved.
    */
   async verify(base64: string, wanted: RolePair, now: Date): Promise<SignedIdentity> {
     const provider = await this.#provider(wanted.principalArn);
     const { recipients, audiences } = placesOf(this.endpoint.url, provider.providerId);
     const { accountId: account, providerName, entityId, certificates, encryptionMode } = provider;
-    const said = await verifyResponse(base64, { account, providerName, entityIds: [entityId], certificates, unwrap: this.privateKeys.of(provider), encryptionMode, audiences }, { now, recipients });
+    const received = await this.#turns.take(account, async () => {
+      // Whatever else is to be done is done in between, so that nobody waits for more than one response.
+      await setImmediate();
+      return readResponse(base64);
+    });
+    const said = await verifyResponse(received, { account, providerName, entityIds: [entityId], certificates, unwrap: this.privateKeys.of(provider), encryptionMode, audiences }, { now, recipients });
     const { refusal, ...about } = 'refusal' in said ? refusedBy(said, provider) : believed(said, wanted);
     const refused = (await this.trusted.refusal(account, wanted.principalArn)) ?? refusal;
     const caller: FederatedIdentityCaller = { kind: 'federated-identity', account: accountId(account), provider: wanted.principalArn, providerId: provider.providerId, protocol: 'saml', ...about };

@@ -8,18 +8,17 @@ export interface TurnBounds {
   readonly waitingEach: number;
 }
 
-interface Waiting {
-  readonly account: string | undefined;
-  readonly begin: () => void;
-}
+type Account = string | undefined;
 
 /**
- * Lets few things be done at a time, in the order in which they were asked for, so that what is slow or dear is no way to take
- * a node's threads, memory and connections, nor one account's way to keep out the others: it has some of the turns only.
+ * Lets few things be done at a time, so that what is slow or dear is no way to take a node's threads, memory and connections,
+ * nor one account's way to keep out the others: accounts have their turns one after the other, and what is done for one of them
+ * is done in the order in which it was asked for.
  */
 export class Turns {
-  readonly #running: (string | undefined)[] = [];
-  readonly #waiting: Waiting[] = [];
+  readonly #running: Account[] = [];
+  /** What is to begin, by account; whose turn comes next is first. No account is in here for which nothing waits. */
+  readonly #waiting = new Map<Account, (() => void)[]>();
 
   /** `full` makes what is thrown, at once, where too many wait. */
   constructor(
@@ -27,8 +26,8 @@ export class Turns {
     private readonly full: () => Error,
   ) {}
 
-  /** Does some work for an account when its turn has come; what is for none has no bounds but those for all. */
-  async take<T>(account: string | undefined, work: () => Promise<T>): Promise<T> {
+  /** Does some work for an account when its turn has come; for what is for none there are only the bounds for all. */
+  async take<T>(account: Account, work: () => Promise<T>): Promise<T> {
     // Nobody waits who might begin: a turn is handed on in the same step in which it is given back.
     if (this.#mayBegin(account)) this.#running.push(account);
     else await this.#turn(account);
@@ -40,28 +39,30 @@ export class Turns {
     }
   }
 
-  #mayBegin(account: string | undefined): boolean {
-    return this.#running.length < this.bounds.running && (account === undefined || count(this.#running, account) < this.bounds.runningEach);
+  #mayBegin(account: Account): boolean {
+    const own = account === undefined ? 0 : this.#running.filter((running) => running === account).length;
+    return this.#running.length < this.bounds.running && own < this.bounds.runningEach;
   }
 
-  #turn(account: string | undefined): Promise<void> {
-    const own = account === undefined ? 0 : count(this.#waiting.map((waiting) => waiting.account), account);
-    if (this.#waiting.length >= this.bounds.waiting || own >= this.bounds.waitingEach) throw this.full();
+  #turn(account: Account): Promise<void> {
+    const own = this.#waiting.get(account) ?? [];
+    const all = [...this.#waiting.values()].reduce((sum, { length }) => sum + length, 0);
+    if (all >= this.bounds.waiting || (account !== undefined && own.length >= this.bounds.waitingEach)) throw this.full();
     return new Promise((begin) => {
-      this.#waiting.push({ account, begin });
+      own.push(begin);
+      this.#waiting.set(account, own);
     });
   }
 
-  /** Hands the turn to whoever has waited longest of those whose account has not as many as it may. */
+  /** Hands the turn to the account that has waited longest for one, of those that have not as many as they may. */
   #next(): void {
-    const next = this.#waiting.find(({ account }) => this.#mayBegin(account));
-    if (next === undefined) return;
-    this.#waiting.splice(this.#waiting.indexOf(next), 1);
-    this.#running.push(next.account);
-    next.begin();
+    const next = [...this.#waiting.keys()].find((account) => this.#mayBegin(account));
+    const begin = this.#waiting.get(next)?.shift();
+    if (begin === undefined) return;
+    const left = this.#waiting.get(next) ?? [];
+    this.#waiting.delete(next);
+    if (left.length > 0) this.#waiting.set(next, left);
+    this.#running.push(next);
+    begin();
   }
-}
-
-function count(accounts: readonly (string | undefined)[], account: string): number {
-  return accounts.filter((one) => one === account).length;
 }

@@ -40,8 +40,8 @@ const MASKS: Readonly<Record<string, OaepHash>> = {
 const GCM_IV_BYTES = 12;
 const GCM_TAG_BYTES = 16;
 const CBC_BLOCK_BYTES = 16;
-/** How many wrapped keys may come along: one for each of our keys, and some for others. */
-const WRAPPED_MAX = 4;
+/** How many wrapped keys may come along: one for each of our keys. */
+const WRAPPED_MAX = 2;
 
 /** What an assertion is decrypted with. */
 export interface Decryption {
