@@ -28,7 +28,7 @@ describe('turns', () => {
   }
 
   it('are given to some at once, and to fewer of one account', async () => {
-    ask('a1', 'a2', 'a3', 'b1', 'b2');
+    void ask('a1', 'a2', 'a3', 'b1', 'b2');
     await settled();
     expect(begun).toEqual(['a1', 'a2', 'b1']);
     await end('b1');
@@ -41,24 +41,24 @@ describe('turns', () => {
 
   it('go from account to account, and within one by who came first', async () => {
     turns = new Turns({ running: 1, runningEach: 1, waiting: 9, waitingEach: 9 }, () => FULL);
-    ask('a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1');
+    void ask('a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1');
     await end('a1', 'a2', 'b1', 'c1', 'a3', 'b2', 'a4');
     expect(begun).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'b2', 'a4']);
   });
 
   it('are refused at once where too many wait, of one account or of all', async () => {
-    ask('a1', 'a2', 'a3', 'a4', 'a5');
+    void ask('a1', 'a2', 'a3', 'a4', 'a5');
     await expect(ask('a6')[0]).rejects.toBe(FULL);
-    ask('b1', 'b2', 'b3', 'c1');
+    void ask('b1', 'b2', 'b3', 'c1');
     await expect(ask('c2')[0]).rejects.toBe(FULL);
     await end('a1');
-    ask('c2');
+    void ask('c2');
     await end('a2', 'b1', 'a3', 'b2', 'c1', 'a4', 'b3', 'c2', 'a5');
     expect(begun).toHaveLength(10);
   });
 
   it('have no bounds for one account where they are for none', async () => {
-    ask('-1', '-2', '-3', '-4', '-5', '-6', '-7', '-8', '-9');
+    void ask('-1', '-2', '-3', '-4', '-5', '-6', '-7', '-8', '-9');
     await settled();
     expect(begun).toEqual(['-1', '-2', '-3']);
     await expect(ask('-10')[0]).rejects.toBe(FULL);
