@@ -89,9 +89,10 @@ simplesamlphp() {
 
 lemonldap() {
   local folder=$1 root=$1/root
-  with_lists fetch "$folder" '' liblemonldap-ng-portal-perl liblasso-perl libstring-random-perl libio-string-perl libconvert-pem-perl starman
+  with_lists fetch "$folder" '' liblemonldap-ng-portal-perl liblasso-perl libglib-perl libxml-simple-perl libstring-random-perl libio-string-perl libconvert-pem-perl starman
   mkdir "$folder/bin"
-  wrapper "$folder/bin/perl" 'LD_LIBRARY_PATH=$(echo "$root"/usr/lib/*-linux-*)' 'PERL5LIB=$root/usr/share/perl5' 'for more in "$root"/usr/lib/*/perl5/*; do PERL5LIB=$PERL5LIB:$more; done' 'export LD_LIBRARY_PATH PERL5LIB' 'exec perl "$@"'
+  # Lasso's library is in the folder above those of the others.
+  wrapper "$folder/bin/perl" 'LD_LIBRARY_PATH=$(echo "$root"/usr/lib/*-linux-*):$root/usr/lib' 'PERL5LIB=$root/usr/share/perl5' 'for more in "$root"/usr/lib/*/perl5/*; do PERL5LIB=$PERL5LIB:$more; done' 'export LD_LIBRARY_PATH PERL5LIB' 'exec perl "$@"'
   wrapper "$folder/bin/starman" 'starman=$root/usr/bin/starman' '[ -e "$starman" ] || starman=$(command -v starman)' 'exec "$(dirname "$0")/perl" "$starman" "$@"'
   "$folder/bin/perl" -MLemonldap::NG::Portal::Main -MLemonldap::NG::Portal::Issuer::OpenIDConnect -MLemonldap::NG::Portal::Issuer::SAML -MLasso -MConvert::PEM -MStarman::Server -e 1 2>"$work/said" || fail "LemonLDAP::NG does not run: $(head -n 1 "$work/said")"
 }
