@@ -41,7 +41,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   roles: feature,
   policies: [...feature, 'lru-cache'],
   mfa: [...feature, 'otplib', 'qrcode'],
-  federation: [...feature, 'jose', 'lru-cache', 'saxes'],
+  federation: [...feature, 'jose', 'lru-cache', 'saxes', 'xml-crypto'],
   account: feature,
   sessions: [...feature, 'passport', 'jose', 'lru-cache'],
   delegation: [...feature, '@aws-sdk/client-sts'],

@@ -147,6 +147,7 @@ describe('a signature', () => {
     ['with a second DigestValue', (): string => response(idp.signed(assertion()).replace(/(<ds:DigestValue>.*<\/ds:DigestValue>)/, '$1$1')), /Reference has other parts/],
     ['whose value is of another assertion', (): string => response(withSignature(forged('_assertion'), signatureIn(idp.signed(assertion())))), /digest/],
     ['whose digest is of a forged assertion', (): string => response(withSignature(forged('_assertion'), signatureIn(idp.signed(assertion())).replace(/<ds:DigestValue>[^<]*/, () => /<ds:DigestValue>[^<]*/.exec(idp.signature(forged('_assertion')))![0]))), /wrong/],
+    ['that is wrong before what it is of is looked at', (): string => response(other.signed(assertion()).replace('alice', 'mallory')), /^the signature is wrong$/],
     ['whose value is empty', (): string => response(idp.signed(assertion(), { signWith: () => '' })), /base64/],
     ['whose value is longer than of any key', (): string => response(idp.signed(assertion(), { signWith: () => 'AAAA'.repeat(342) })), /too long/],
     ['whose value is not in base64', (): string => response(idp.signed(assertion(), { signWith: () => '!' })), /base64/],

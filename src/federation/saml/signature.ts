@@ -1,9 +1,10 @@
 import { hash, verify, X509Certificate, type KeyObject } from 'node:crypto';
 
+import { SignedXml, type HashAlgorithm, type SignatureAlgorithm } from 'xml-crypto';
+
 import { isSoundRsa } from '../rsa-keys.js';
-import { canonical } from './canonical.js';
 import { malformed, unsigned } from './refusals.js';
-import { attributeOf, elementsIn, isNamed, optionalChild, parseXml, textOf, type Name, type XmlElement } from './xml.js';
+import { attributeOf, elementsIn, isNamed, onlyChild, optionalChild, parseXml, textOf, writeXml, type Name, type XmlElement } from './xml.js';
 
 const ENVELOPED = 'http://www.w3.org/2000/09/xmldsig#enveloped-signature';
 const EXCLUSIVE = 'http://www.w3.org/2001/10/xml-exc-c14n#';
@@ -20,28 +21,15 @@ interface Method {
   readonly key: 'rsa' | 'ec';
 }
 
-/** What a SignedInfo says. */
-interface SignedInfo {
-  readonly method: Method;
-  /** Prefixes for the canonical form of the SignedInfo itself, and of what is signed. */
-  readonly inclusive: readonly string[];
-  readonly inclusiveOfElement: readonly string[];
-  /** The name of the digest of what is signed, as Node has it, and the digest. */
-  readonly digest: string;
-  readonly digestValue: Buffer;
-}
-
 /** Signatures (RFC 9231 §2.3): RSA PKCS #1 v1.5 and ECDSA. There is none with a shared key, so no certificate is ever taken for one. */
 const METHODS: Readonly<Record<string, Method>> = Object.fromEntries(
   (['rsa', 'ec'] as const).flatMap((key) => ['sha256', 'sha384', 'sha512'].map((digest) => [`http://www.w3.org/2001/04/xmldsig-more#${key === 'ec' ? 'ecdsa' : 'rsa'}-${digest}`, { digest, key }])),
 );
 
 const CURVES = ['prime256v1', 'secp384r1', 'secp521r1'];
-/** How many prefixes may be named for a canonical form. */
-const PREFIXES_MAX = 32;
 /** The longest signature: of an RSA key of 8,192 bits. */
 const VALUE_BYTES_MAX = 1_024;
-/** An id as identity providers write it. */
+/** An id as identity providers write it: it becomes part of an XPath expression. */
 const ID = /^[A-Za-z_][\w.-]{0,255}$/;
 
 /** The public keys in certificates (DER in base64) that are strong enough. When a certificate is valid is not looked at: the metadata says whether it is. */
@@ -80,47 +68,29 @@ export function verified(element: XmlElement, keys: readonly KeyObject[]): XmlEl
   if (signature === undefined) return undefined;
   const id = attributeOf(element, 'ID');
   if (id === undefined || !ID.test(id)) throw unsigned('what is signed has no ID, or an odd one');
-  const read = parseXml(signedText(element, signature, { id, keys }));
+  requirePlain(signature, id);
+  const bytes = signedBytes(element, signature, keys);
+  const read = parseXml(bytes);
   if (read.uri !== element.uri || read.local !== element.local || attributeOf(read, 'ID') !== id) throw unsigned('another element was signed');
   return read;
 }
 
-/** The canonical text of an element without its signature, after it was verified. Throws InvalidIdentityToken. */
-function signedText(element: XmlElement, signature: XmlElement, { id, keys }: { id: string; keys: readonly KeyObject[] }): string {
-  // KeyInfo is never asked: a key that comes with the message says nothing about who made it.
-  const [info, signatureValue] = namedExactly(signature, [['signature', 'SignedInfo'], ['signature', 'SignatureValue']], ['signature', 'KeyInfo']);
-  if (info === undefined || signatureValue === undefined) throw unsigned('the signature has other parts');
-  const { method, inclusive } = infoIn(info, id);
-  if (!keys.some(({ asymmetricKeyType: type }) => type === method.key)) throw unsigned(keys.length === 0 ? 'no certificate of the provider is strong enough' : 'the signature is wrong');
-  // First what is small: who has no signature of the provider does not have the node read all that he wrote.
-  const signedInfo = canonical(info, { inclusive });
-  const value = valueIn(signatureValue);
-  // XML signatures by ECDSA are the two numbers in a row (RFC 9231 §2.3.6).
-  const isRight = (key: KeyObject): boolean => key.asymmetricKeyType === method.key && verify(method.digest, Buffer.from(signedInfo), { key, dsaEncoding: 'ieee-p1363' }, value);
-  if (!keys.some(isRight)) throw unsigned('the signature is wrong');
-  // What it says is read from the text that was signed, like everything else.
-  const { digest, digestValue, inclusiveOfElement } = infoIn(parseXml(signedInfo), id);
-  const text = canonical(element, { inclusive: inclusiveOfElement, without: signature });
-  if (hash(digest, text, 'base64') !== digestValue.toString('base64')) throw unsigned('the digest is wrong');
-  return text;
-}
-
-/** What a SignedInfo says that has no more and no other parts than SAML needs. What is left has one meaning. */
-function infoIn(info: XmlElement, id: string): SignedInfo {
+/** Refuses a signature that has more or other parts than SAML needs. What is left has one meaning. */
+function requirePlain(signature: XmlElement, id: string): void {
+  const [info, value, ...more] = namedExactly(signature, [['signature', 'SignedInfo'], ['signature', 'SignatureValue']], ['signature', 'KeyInfo']);
+  if (info === undefined || value === undefined || more.length > 0) throw unsigned('the signature has other parts');
   const [canonicalization, method, reference] = namedExactly(info, [['signature', 'CanonicalizationMethod'], ['signature', 'SignatureMethod'], ['signature', 'Reference']]);
   if (canonicalization === undefined || method === undefined || reference === undefined) throw unsigned('the signature covers nothing');
-  const inclusive = prefixesIn(canonicalization);
-  const known = Object.hasOwn(METHODS, algorithmOf(method)) && elementsIn(method).length === 0 ? METHODS[algorithmOf(method)] : undefined;
-  if (known === undefined) throw unsigned(`it is signed with ${algorithmOf(method)}`);
+  requireExclusive(canonicalization);
+  if (!Object.hasOwn(METHODS, algorithmOf(method)) || elementsIn(method).length > 0) throw unsigned(`it is signed with ${algorithmOf(method)}`);
   if (attributeOf(reference, 'URI') !== `#${id}`) throw unsigned('the signature does not refer to the element that it is in');
   const [transforms, digest, digestValue] = namedExactly(reference, [['signature', 'Transforms'], ['signature', 'DigestMethod'], ['signature', 'DigestValue']]);
   if (transforms === undefined || digest === undefined || digestValue === undefined) throw unsigned('the reference is not complete');
   const [enveloped, exclusive] = namedExactly(transforms, [['signature', 'Transform'], ['signature', 'Transform']]);
   if (enveloped === undefined || exclusive === undefined || algorithmOf(enveloped) !== ENVELOPED || elementsIn(enveloped).length > 0) throw unsigned('it is transformed in other ways');
-  const inclusiveOfElement = prefixesIn(exclusive);
-  const knownDigest = Object.hasOwn(DIGESTS, algorithmOf(digest)) && elementsIn(digest).length === 0 ? DIGESTS[algorithmOf(digest)] : undefined;
-  if (knownDigest === undefined) throw unsigned(`it is digested with ${algorithmOf(digest)}`);
-  return { method: known, inclusive, inclusiveOfElement, digest: knownDigest, digestValue: valueIn(digestValue) };
+  requireExclusive(exclusive);
+  if (!Object.hasOwn(DIGESTS, algorithmOf(digest)) || elementsIn(digest).length > 0) throw unsigned(`it is digested with ${algorithmOf(digest)}`);
+  if ([value, digestValue].some((encoded) => bytesIn(encoded).length > VALUE_BYTES_MAX)) throw unsigned('a value is too long');
 }
 
 /** The children of an element, which must be these, in this order; a last one may be optional. */
@@ -137,21 +107,10 @@ function algorithmOf(element: XmlElement): string {
   return attributeOf(element, 'Algorithm') ?? '';
 }
 
-/** The prefixes that an exclusive canonicalization treats as inclusive (Exclusive XML Canonicalization 1.0 §3). Throws InvalidIdentityToken for any other one. */
-function prefixesIn(element: XmlElement): readonly string[] {
+function requireExclusive(element: XmlElement): void {
   const parameters = elementsIn(element);
   const isPlain = parameters.length <= 1 && parameters.every((child) => child.uri === EXCLUSIVE && child.local === 'InclusiveNamespaces' && child.children.length === 0);
   if (algorithmOf(element) !== EXCLUSIVE || !isPlain) throw unsigned('it is canonicalized in another way');
-  const prefixes = parameters.flatMap((child) => (attributeOf(child, 'PrefixList') ?? '').split(/[ \t\r\n]+/)).filter((prefix) => prefix !== '');
-  if (prefixes.length > PREFIXES_MAX) throw unsigned('it is canonicalized with too many prefixes');
-  return prefixes.map((prefix) => (prefix === '#default' ? '' : prefix));
-}
-
-/** A signature or a digest. */
-function valueIn(element: XmlElement): Buffer {
-  const value = bytesIn(element);
-  if (value.length > VALUE_BYTES_MAX) throw unsigned('a value is too long');
-  return value;
 }
 
 /** Bytes in base64, of which lines may be broken. Throws InvalidIdentityToken for what is not canonical. */
@@ -160,4 +119,78 @@ export function bytesIn(element: XmlElement): Buffer {
   const bytes = Buffer.from(text, 'base64');
   if (text === '' || bytes.toString('base64') !== text) throw malformed(`${element.local} is not in base64`);
   return bytes;
+}
+
+/** The canonical bytes of an element without its signature, after they were verified. Throws InvalidIdentityToken. */
+function signedBytes(element: XmlElement, signature: XmlElement, keys: readonly KeyObject[]): string {
+  const info = onlyChild(signature, ['signature', 'SignedInfo']);
+  const { digest, key } = METHODS[algorithmOf(onlyChild(info, ['signature', 'SignatureMethod']))] as Method;
+  const fitting = keys.filter((one) => one.asymmetricKeyType === key);
+  if (fitting.length === 0) throw unsigned(keys.length === 0 ? 'no certificate of the provider is strong enough' : 'the signature is wrong');
+  const check = { digest, keys: fitting, value: bytesIn(onlyChild(signature, ['signature', 'SignatureValue'])) };
+  // First what is small: whoever has no signature of the provider does not have the node read all that he wrote. That the
+  // digest is the one that was signed is believed for this once.
+  const claimed = bytesIn(onlyChild(onlyChild(info, ['signature', 'Reference']), ['signature', 'DigestValue'])).toString('base64');
+  if (covered({ ...element, children: [signature] }, signature, { ...check, digestOf: () => claimed }) === undefined) throw unsigned('the signature is wrong');
+  const bytes = covered(element, signature, { ...check, digestOf: (name, xml) => hash(name, xml, 'base64') });
+  if (bytes === undefined) throw unsigned('the digest is wrong');
+  return bytes;
+}
+
+/** What a signature covers, by the library that makes canonical forms; undefined where it is not right. Throws InvalidIdentityToken where it cannot be read. */
+function covered(element: XmlElement, signature: XmlElement, check: Check): string | undefined {
+  // KeyInfo is never asked: a key that comes with the message says nothing about who made it.
+  const checker = new SignedXml({ publicCert: check.keys[0] as KeyObject, getCertFromKeyInfo: () => null });
+  checker.idAttributes = ['ID'];
+  checker.CanonicalizationAlgorithms = pick(checker.CanonicalizationAlgorithms, [ENVELOPED, EXCLUSIVE]);
+  checker.HashAlgorithms = Object.fromEntries(Object.entries(DIGESTS).map(([uri, name]) => [uri, hashedWith(uri, (xml) => check.digestOf(name, xml))]));
+  checker.SignatureAlgorithms = Object.fromEntries(Object.keys(METHODS).map((uri) => [uri, verifiedWith(uri, check)]));
+  try {
+    checker.loadSignature(writeXml(signature));
+    const isRight = checker.checkSignature(writeXml(element));
+    const [bytes, ...others] = checker.getSignedReferences();
+    return isRight && others.length === 0 ? bytes : undefined;
+  } catch (error) {
+    throw unsigned('the signature is wrong', error);
+  }
+}
+
+function pick<T>(from: Readonly<Record<string, T>>, keys: readonly string[]): Record<string, T> {
+  return Object.fromEntries(Object.entries(from).filter(([key]) => keys.includes(key)));
+}
+
+function hashedWith(uri: string, digestOf: (xml: string) => string): new () => HashAlgorithm {
+  return class implements HashAlgorithm {
+    getAlgorithmName(): string {
+      return uri;
+    }
+    getHash(xml: string): string {
+      return digestOf(xml);
+    }
+  };
+}
+
+/** What is right for a signature. */
+interface Check {
+  /** The digest that was signed. */
+  readonly digest: string;
+  readonly keys: readonly KeyObject[];
+  readonly value: Buffer;
+  /** The digest, in base64, of a canonical form. */
+  readonly digestOf: (name: string, xml: string) => string;
+}
+
+/** Verifies with each of the keys. XML signatures by ECDSA are the two numbers in a row (RFC 9231 §2.3.6). */
+function verifiedWith(uri: string, { digest, keys, value }: Pick<Check, 'digest' | 'keys' | 'value'>): new () => SignatureAlgorithm {
+  return class implements SignatureAlgorithm {
+    getAlgorithmName(): string {
+      return uri;
+    }
+    getSignature(): never {
+      throw new Error('nothing is signed here');
+    }
+    verifySignature(material: string): boolean {
+      return keys.some((key) => verify(digest, Buffer.from(material), { key, dsaEncoding: 'ieee-p1363' }, value));
+    }
+  };
 }

@@ -184,3 +184,24 @@ export function* within(element: XmlElement): Generator<XmlElement> {
   yield element;
   for (const child of element.children) if (isElement(child)) yield* within(child);
 }
+
+/**
+ * An element as a document of its own that means the same, written in the plainest way. What others are to read is written
+ * like this, so that nobody but this module reads what a caller wrote.
+ */
+export function writeXml(element: XmlElement): string {
+  const own = new Set(element.attributes.map(({ name }) => name));
+  const around = [...element.scope].map(([prefix, value]) => ({ name: prefix === '' ? 'xmlns' : `xmlns:${prefix}`, value })).filter(({ name }) => !own.has(name));
+  return written({ ...element, attributes: [...around, ...element.attributes] });
+}
+
+function written({ name, attributes, children }: XmlElement): string {
+  const shown = attributes.map((attribute) => ` ${attribute.name}="${escaped(attribute.value)}"`).join('');
+  return `<${name}${shown}>${children.map((child) => (isElement(child) ? written(child) : escaped(child))).join('')}</${name}>`;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', '\t': '&#9;', '\n': '&#10;', '\r': '&#13;' };
+
+function escaped(text: string): string {
+  return text.replace(/[&<>"\t\n\r]/g, (character) => ESCAPES[character] ?? character);
+}
