@@ -98,7 +98,7 @@ describe('a wrapped signature', () => {
   });
 
   // The shape of a response is one wall, the signature another: each holds without the other.
-  it.each(wrappings)('says nothing but what was signed, whichever element is asked: %s', (_, made) => {
+  it.each(wrappings)('says nothing but what was signed, whichever element is asked: %s', async (_, made) => {
     let tree;
     try {
       tree = parseXml(made());
@@ -108,7 +108,7 @@ describe('a wrapped signature', () => {
     }
     for (const asked of within(tree)) {
       try {
-        const read = verified(asked, keysIn([idp.certificate]));
+        const read = await verified(asked, keysIn([idp.certificate]));
         expect(JSON.stringify(read ?? null)).not.toContain('mallory');
       } catch (error) {
         expect(error).toBeInstanceOf(ApiError);

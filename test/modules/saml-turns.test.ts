@@ -65,13 +65,6 @@ describe('keys that are unwrapped', () => {
     expect(others).toBeGreaterThan(50);
   });
 
-  it('wait for their turn with some others of the account, and are refused beyond, while other accounts are not', async () => {
-    const [unwrap, elsewhere] = [await unwrapOf(providers[0]!), await unwrapOf(providers[1]!)];
-    const one = wrapped();
-    const [own, others] = await Promise.all([outcomes(Array.from({ length: 40 }, () => unwrap([one], same))), outcomes(Array.from({ length: 5 }, () => elsewhere([one], same)))]);
-    expect({ own, others }).toEqual({ own: { ok: 33, ServiceUnavailable: 7 }, others: { ok: 5 } });
-  });
-
   it('are not where there is nothing to unwrap, or what is there is not as long as RSA makes it', async () => {
     const unwrap = await unwrapOf(providers[0]!);
     const { value, oaepHash } = wrapped();
@@ -91,7 +84,7 @@ describe('keys that are unwrapped', () => {
   });
 });
 
-describe('responses that are read', () => {
+describe('responses that many send at once', () => {
   it('wait for their turn with some others of the account, and are refused beyond and belong to nobody, while other accounts are not', async () => {
     const responses = app.running.app.get(SamlResponses);
     const roleArn = 'arn:aws:iam::111122223333:role/x';
