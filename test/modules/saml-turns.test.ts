@@ -5,9 +5,12 @@ import { UpdateSAMLProviderCommand } from '@aws-sdk/client-iam';
 import { SamlPrivateKeys } from '../../src/federation/saml-private-keys.js';
 import { SamlResponses } from '../../src/federation/saml-responses.js';
 import type { Unwrap, WrappedKey } from '../../src/federation/saml/private-keys.js';
+import { verified } from '../../src/federation/saml/signature.js';
+import { parseXml } from '../../src/federation/saml/xml.js';
 import { isOidc, IdentityProvidersStore } from '../../src/identities/providers.store.js';
 import { TestApp } from '../support/app.js';
 import { effectOf } from '../support/calls.js';
+import { assertion, TestIdp } from '../support/saml-idp.js';
 import { SamlProvider } from '../support/saml-world.js';
 import { World } from '../support/world.js';
 
@@ -49,20 +52,33 @@ async function outcomes(attempts: readonly Promise<unknown>[]): Promise<Record<s
   return counts;
 }
 
+/** How often others could have done something while some work was done; a handful of times where it holds them. */
+async function othersDuring(work: () => Promise<unknown>): Promise<number> {
+  let others = 0;
+  const next = (): void => {
+    others += 1;
+    going = setImmediate(next);
+  };
+  let going = setImmediate(next);
+  await work().finally(() => {
+    clearImmediate(going);
+  });
+  return others;
+}
+
+describe('signatures that are verified', () => {
+  it('hold nobody else meanwhile, whatever keys a provider has', async () => {
+    const keys = Array.from({ length: 10 }, () => generateKeyPairSync('ec', { namedCurve: 'P-521' }).publicKey);
+    const signed = parseXml((await TestIdp.create('ec')).signed(assertion()));
+    expect(await othersDuring(() => expect(verified(signed, keys)).rejects.toThrow('Response signature invalid'))).toBeGreaterThan(50);
+  });
+});
+
 describe('keys that are unwrapped', () => {
   it('hold nobody else meanwhile', async () => {
     const unwrap = await unwrapOf(providers[0]!);
     expect(await unwrap([wrapped()], same)).toEqual(contentKey);
-    let others = 0;
-    const next = (): void => {
-      others += 1;
-      going = setImmediate(next);
-    };
-    let going = setImmediate(next);
-    await unwrap([wrapped(), wrapped()], () => undefined);
-    clearImmediate(going);
-    // Were it done on the event loop, it would be a handful.
-    expect(others).toBeGreaterThan(50);
+    expect(await othersDuring(() => unwrap([wrapped(), wrapped()], () => undefined))).toBeGreaterThan(50);
   });
 
   it('are not where there is nothing to unwrap, or what is there is not as long as RSA makes it', async () => {
