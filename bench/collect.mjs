@@ -8,13 +8,15 @@ import vm from 'node:vm';
 v8.setFlagsFromString('--expose-gc');
 const collect = vm.runInNewContext('gc');
 
-const delay = monitorEventLoopDelay({ resolution: 1 });
-delay.enable();
+// Watching costs something, so it begins when it is asked for.
+let delay;
 
 process.on('message', (wanted) => {
   if (wanted === 'delay') {
-    process.send({ mean: delay.mean / 1e6, p99: delay.percentile(99) / 1e6, max: delay.max / 1e6 });
+    process.send({ mean: (delay?.mean ?? 0) / 1e6, p99: (delay?.percentile(99) ?? 0) / 1e6, max: (delay?.max ?? 0) / 1e6 });
+    delay ??= monitorEventLoopDelay({ resolution: 1 });
     delay.reset();
+    delay.enable();
     return;
   }
   // What the first one finds unreachable may hold what only the second one finds.

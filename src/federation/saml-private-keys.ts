@@ -1,26 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 
-import { ApiError } from '../domain/errors.js';
 import type { SamlPrivateKeyRow, SamlProviderRow } from '../identities/providers.entities.js';
 import { IdentityProvidersStore } from '../identities/providers.store.js';
 import { Database } from '../kernel/database.js';
 import { Keyring } from '../kernel/keyring.js';
-import { Turns } from '../kernel/turns.js';
 import { unwrappingKey, unwrapWith, type OaepHash, type Unwrap, type UnwrappingKey } from './saml/private-keys.js';
 
-/**
- * For how many responses keys are unwrapped at a time, and how many more wait: strangers may send them, up to four
- * operations of some four milliseconds each, in a pool of four threads that names, files and passwords need too.
- */
-const TURNS = { running: 2, runningEach: 1, waiting: 128, waitingEach: 32 };
 /** How many keys are kept ready; it takes half a millisecond to make one so. */
 const READY_MAX = 100;
 
 /** Decrypts with the private keys of SAML providers, which are shown to nobody. */
 @Injectable()
 export class SamlPrivateKeys {
-  readonly #turns = new Turns(TURNS, () => new ApiError('ServiceUnavailable', 'Too many assertions are being decrypted. Repeat the request in a moment.'));
   /** By key id and digest. Whether a key counts is asked every time; a key id never means another key. */
   readonly #ready = new LRUCache<string, UnwrappingKey>({ max: READY_MAX });
 
@@ -30,14 +22,13 @@ export class SamlPrivateKeys {
     private readonly keyring: Keyring,
   ) {}
 
-  /** Tries the private keys of a provider, when it is its account's turn. It throws ServiceUnavailable, at once, where too many wait. */
+  /** Tries the private keys of a provider. */
   of(provider: SamlProviderRow): Unwrap {
-    return async (wrapped, open) =>
-      // Nothing could come of it.
-      wrapped.length === 0 ? undefined : this.#turns.take(provider.accountId, async () => {
-        const rows = await this.database.read((tx) => this.providers.privateKeys(tx, provider));
-        return unwrapWith((oaepHash) => this.#keys(rows, oaepHash))(wrapped, open);
-      });
+    return async (wrapped, open) => {
+      if (wrapped.length === 0) return undefined;
+      const rows = await this.database.read((tx) => this.providers.privateKeys(tx, provider));
+      return unwrapWith((oaepHash) => this.#keys(rows, oaepHash))(wrapped, open);
+    };
   }
 
   async #keys(rows: readonly SamlPrivateKeyRow[], oaepHash: OaepHash): Promise<readonly UnwrappingKey[]> {

@@ -15,16 +15,20 @@ import { Turns } from '../kernel/turns.js';
 import type { SignedIdentity } from './identity-tokens.js';
 import type { RolePair } from './saml/attributes.js';
 import { placesOf } from './saml/places.js';
-import { nameQualifierOf, readResponse, requireRole, verifyResponse, type SamlFacts, type SamlRefusal } from './saml/response.js';
+import { nameQualifierOf, requireRole, verifyResponse, type SamlFacts, type SamlRefusal } from './saml/response.js';
 import { SamlPrivateKeys } from './saml-private-keys.js';
 
-/** How many responses are read at a time, which holds everybody, and how many more wait: strangers may send them. */
-const TURNS = { running: 1, runningEach: 1, waiting: 256, waitingEach: 64 };
+/**
+ * How many responses are looked at at a time, and how many more wait. Strangers may send them: reading one holds everybody for up
+ * to ten milliseconds, and verifying and decrypting it takes up to two tenths of a second of a pool of four threads that names,
+ * files and passwords need too.
+ */
+const TURNS = { running: 2, runningEach: 1, waiting: 256, waitingEach: 64 };
 
 /** Believes responses of the SAML providers of accounts (AWS STS API Reference: AssumeRoleWithSAML). */
 @Injectable()
 export class SamlResponses {
-  readonly #turns = new Turns(TURNS, () => new ApiError('ServiceUnavailable', 'Too many SAML responses are being read. Repeat the request in a moment.'));
+  readonly #turns = new Turns(TURNS, () => new ApiError('ServiceUnavailable', 'Too many SAML responses are being verified. Repeat the request in a moment.'));
 
   constructor(
     private readonly providers: IdentityProvidersStore,
@@ -34,19 +38,19 @@ export class SamlResponses {
   ) {}
 
   /**
-   * Who comes, by the provider that is named. Throws what `readResponse` and `verifyResponse` do, InvalidIdentityToken where
-   * there is no such provider, and ServiceUnavailable where too many come at once; then nothing is proved.
+   * Who comes, by the provider that is named. Throws what `verifyResponse` does, InvalidIdentityToken where there is no such
+   * provider, and ServiceUnavailable where too many come at once; then nothing is proved.
    */
   async verify(base64: string, wanted: RolePair, now: Date): Promise<SignedIdentity> {
     const provider = await this.#provider(wanted.principalArn);
     const { recipients, audiences } = placesOf(this.endpoint.url, provider.providerId);
     const { accountId: account, providerName, entityId, certificates, encryptionMode } = provider;
-    const received = await this.#turns.take(account, async () => {
-      // Whatever else is to be done is done in between, so that nobody waits for more than one response.
+    const trust = { account, providerName, entityIds: [entityId], certificates, unwrap: this.privateKeys.of(provider), encryptionMode, audiences };
+    const said = await this.#turns.take(account, async () => {
+      // Whatever else is to be done is done in between, so that nobody waits for all that came before him.
       await setImmediate();
-      return readResponse(base64);
+      return verifyResponse(base64, trust, { now, recipients });
     });
-    const said = await verifyResponse(received, { account, providerName, entityIds: [entityId], certificates, unwrap: this.privateKeys.of(provider), encryptionMode, audiences }, { now, recipients });
     const { refusal, ...about } = 'refusal' in said ? refusedBy(said, provider) : believed(said, wanted);
     const refused = (await this.trusted.refusal(account, wanted.principalArn)) ?? refusal;
     const caller: FederatedIdentityCaller = { kind: 'federated-identity', account: accountId(account), provider: wanted.principalArn, providerId: provider.providerId, protocol: 'saml', ...about };

@@ -2,7 +2,7 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 
 import { Secret } from '../../src/domain/secret.js';
 import type { SamlTrust } from '../../src/federation/saml/response.js';
-import { assertion, element, encoded, encrypted, encryptionKey, factsOf, MORE, NS, refusalOf, response, TestIdp, trustIn, unwrapBy, type EncryptionParts } from '../support/saml-idp.js';
+import { assertion, element, encoded, encrypted, encryptionKey, factsOf, MORE, nameId, NS, outcomeOf, refusalOf, response, TestIdp, trustIn, unwrapBy, type EncryptionParts } from '../support/saml-idp.js';
 
 const wrong = { code: 'InvalidIdentityToken', message: 'Response signature invalid' };
 const GCM = 'http://www.w3.org/2009/xmlenc11#aes256-gcm';
@@ -115,6 +115,19 @@ describe('an encrypted assertion', () => {
     const signature = /<ds:Signature .*?<\/ds:Signature>/.exec(genuine)![0];
     const made = [forged.replace('</saml:Assertion>', `${genuine}</saml:Assertion>`), forged.replace('</saml:Issuer>', `</saml:Issuer>${signature}`), forged.replace('</saml:Issuer>', `</saml:Issuer>${signature.replace('</ds:Signature>', `${element('ds:Object', {}, genuine.replace(signature, ''))}</ds:Signature>`)}`)];
     for (const xml of made) expect((await refusalOf(inner({}, xml), trust)).code).toBe('InvalidIdentityToken');
+  });
+
+  it('says what was signed in it, whatever ids there are around it', async () => {
+    const genuine = idp.signed(assertion({ id: '_same' }));
+    const same = { attributes: { ID: '_same' } };
+    expect((await factsOf(encoded(response(encrypted(genuine, key.publicKey), same)), trust)).subject).toBe('alice');
+    const forged = assertion({ id: '_same', nameId: nameId('mallory') });
+    const borrowed = forged.replace('</saml:Issuer>', `</saml:Issuer>${/<ds:Signature .*?<\/ds:Signature>/.exec(genuine)![0]}`);
+    for (const xml of [forged, borrowed]) expect(await outcomeOf(encoded(response(encrypted(xml, key.publicKey), same)), trust)).toMatchObject({ ...wrong, subject: undefined });
+    // The signature of a response does not vouch for what its assertion's own does not.
+    expect(await outcomeOf(encoded(idp.signed(response(encrypted(borrowed, key.publicKey), same))), trust)).toMatchObject({ ...wrong, subject: '' });
+    const beside = response(encrypted(forged, key.publicKey) + genuine);
+    for (const made of [beside, idp.signed(beside)]) expect((await outcomeOf(encoded(made), trust)).subject).toBeUndefined();
   });
 
   it('is not decrypted by methods that are only named', async () => {

@@ -61,6 +61,30 @@ describe('a wrapped signature', () => {
       const genuine = idp.signed(assertion());
       return response(withSignature(forged('_assertion'), inside(signatureIn(genuine), '</ds:Signature>', object(unsigned(genuine)))));
     }],
+    ['both signed: a forged assertion in the place of the genuine one', (): string => {
+      const genuine = idp.signed(response(idp.signed(assertion())));
+      return genuine.replace(idp.signed(assertion()), forged());
+    }],
+    ['both signed: a forged assertion with the id and the signature of the genuine one', (): string => {
+      const inner = idp.signed(assertion());
+      return idp.signed(response(inner)).replace(inner, withSignature(forged('_assertion'), signatureIn(inner)));
+    }],
+    ['both signed: the assertion in another response, with the signature of its own', (): string => {
+      const genuine = idp.signed(response(idp.signed(assertion())));
+      const [ofResponse] = /<ds:Signature .*?<\/ds:Signature>/.exec(genuine)!;
+      return withSignature(response(forged()), ofResponse);
+    }],
+    ['both signed: the signatures in each other\'s place', (): string => {
+      const [inner, outer] = [idp.signed(assertion()), idp.signed(response(forged()))];
+      return withSignature(response(withSignature(forged(), signatureIn(outer))), signatureIn(inner));
+    }],
+    ['both signed: the genuine response in an Object of the signature of a forged one, with the genuine assertion beside it', (): string => {
+      const inner = idp.signed(assertion());
+      const genuine = idp.signed(response(inner));
+      return withSignature(response(forged() + inner, { attributes: { ID: '_evil-response' } }), inside(/<ds:Signature .*?<\/ds:Signature>/.exec(genuine)![0], '</ds:Signature>', object(genuine)));
+    }],
+    ['the genuine assertion in a forged one of the same id, in another namespace', (): string => response(inside(forged(), '</saml:Assertion>', idp.signed(assertion()).replaceAll('saml:', 'x:').replace('xmlns:saml', 'xmlns:x')))],
+    ['the genuine assertion in a namespace that only looks like it', (): string => response(idp.signed(assertion()).replaceAll(NS.saml, `${NS.saml} `).replace('>alice<', '>mallory<'))],
     ['the genuine assertion in Advice', (): string => response(inside(forged(), '</saml:Assertion>', element('saml:Advice', {}, idp.signed(assertion()))))],
     ['the genuine assertion in the KeyInfo', (): string => {
       const genuine = idp.signed(assertion());
@@ -74,7 +98,7 @@ describe('a wrapped signature', () => {
   });
 
   // The shape of a response is one wall, the signature another: each holds without the other.
-  it.each(wrappings)('says nothing but what was signed, whichever element is asked: %s', (_, made) => {
+  it.each(wrappings)('says nothing but what was signed, whichever element is asked: %s', async (_, made) => {
     let tree;
     try {
       tree = parseXml(made());
@@ -84,7 +108,7 @@ describe('a wrapped signature', () => {
     }
     for (const asked of within(tree)) {
       try {
-        const read = verified(asked, keysIn([idp.certificate]));
+        const read = await verified(asked, keysIn([idp.certificate]));
         expect(JSON.stringify(read ?? null)).not.toContain('mallory');
       } catch (error) {
         expect(error).toBeInstanceOf(ApiError);
@@ -157,6 +181,32 @@ describe('a signature', () => {
   ];
   it.each(cases)('is refused: one %s', async (_, made, why) => {
     expect(await refusalOf(encoded(made()), trustIn([idp]))).toEqual({ code: 'InvalidIdentityToken', message: expect.stringMatching(new RegExp(`^(?:${wrong}|${broken})$`)), why: expect.stringMatching(why) });
+  });
+
+  it('of RSA that is nothing, or the largest there is, is refused', async () => {
+    for (const value of [Buffer.alloc(256), Buffer.alloc(256, 0xff), Buffer.concat([Buffer.alloc(255), Buffer.from([1])])]) {
+      expect((await refusalOf(encoded(response(idp.signed(assertion(), { signWith: () => value.toString('base64') }))), trustIn([idp]))).why).toBe('the signature is wrong');
+    }
+  });
+
+  it('of ECDSA that is two times nothing is refused', async () => {
+    for (const value of [Buffer.alloc(64), Buffer.concat([Buffer.alloc(32), Buffer.alloc(32, 1)]), Buffer.alloc(64, 0xff)]) {
+      expect((await refusalOf(encoded(response(ec.signed(assertion(), { signWith: () => value.toString('base64') }))), trustIn([ec]))).why).toBe('the signature is wrong');
+    }
+  });
+
+  it('is looked at before what it is of: nobody without a key has a long element digested', async () => {
+    const long = response(other.signed(assertion({ more: '<x></x>'.repeat(1_000) })));
+    expect((await refusalOf(encoded(long), trustIn([idp]))).why).toBe('the signature is wrong');
+    const borrowed = response(withSignature(assertion({ more: '<x></x>'.repeat(1_000) }), signatureIn(idp.signed(assertion()))));
+    expect((await refusalOf(encoded(borrowed), trustIn([idp]))).why).toBe('the digest is wrong');
+  });
+
+  it('with a list of prefixes that is longer than any is refused', async () => {
+    const list = (count: number): string => element('ec:InclusiveNamespaces', { 'xmlns:ec': EXC, PrefixList: Array.from({ length: count }, (_, index) => `p${String(index)}`).join(' ') });
+    const made = (count: number): string => encoded(response(idp.signed(assertion(), { transforms: transform(ENVELOPED) + transform(EXC, list(count)) })));
+    expect((await factsOf(made(32), trustIn([idp]))).subject).toBe('alice');
+    expect((await refusalOf(made(33), trustIn([idp]))).why).toBe('it is canonicalized with too many prefixes');
   });
 
   it('by RSA or ECDSA, with SHA-256, SHA-384 or SHA-512, is believed', async () => {

@@ -6,7 +6,7 @@ import * as x509 from '@peculiar/x509';
 import { ApiError } from '../../src/domain/errors.js';
 import { Secret } from '../../src/domain/secret.js';
 import { unwrappingKey, unwrapWith, type Unwrap } from '../../src/federation/saml/private-keys.js';
-import { readResponse, verifyResponse, type SamlFacts, type SamlMoment, type SamlRefusal, type SamlTrust } from '../../src/federation/saml/response.js';
+import { verifyResponse, type SamlFacts, type SamlMoment, type SamlRefusal, type SamlTrust } from '../../src/federation/saml/response.js';
 
 x509.cryptoProvider.set(webcrypto as never);
 
@@ -260,7 +260,7 @@ export const MOMENT: SamlMoment = { now: SAML.now, recipients: [SAML.acs] };
 
 /** What a response says that is believed; throws the refusal of any other, proved or not. */
 export async function factsOf(base64: string, trust: SamlTrust, moment: SamlMoment = MOMENT): Promise<SamlFacts> {
-  const said = await verifyResponse(readResponse(base64), trust, moment);
+  const said = await verifyResponse(base64, trust, moment);
   if ('refusal' in said) throw said.refusal;
   return said;
 }
@@ -275,7 +275,7 @@ const shown = ({ code, message, detail }: ApiError): Refusal => ({ code, message
 
 /** How a response is refused, and whose it is; `undefined` where that is not proved. Fails the test where it is not refused, and where it is by anything but an answer for callers. */
 export async function outcomeOf(base64: string, trust: SamlTrust, moment: SamlMoment = MOMENT): Promise<Refusal & { subject: string | undefined }> {
-  const attempt = async (): Promise<SamlFacts | SamlRefusal> => verifyResponse(readResponse(base64), trust, moment);
+  const attempt = async (): Promise<SamlFacts | SamlRefusal> => verifyResponse(base64, trust, moment);
   const said = await attempt().catch((error: unknown) => {
     if (error instanceof ApiError) return error;
     throw error;

@@ -55,28 +55,20 @@ export interface SamlRefusal {
 }
 
 /**
- * Reads what may be a response, of which nothing is believed yet: one document of one shape. Throws InvalidIdentityToken. The
- * time is linear in the length, some ten milliseconds for the worst.
- */
-export function readResponse(base64: string): XmlElement {
-  const received = parseXml(textIn(base64));
-  requireShape(received);
-  return received;
-}
-
-/**
  * Turns the response of a SAML identity provider (SAML 2.0 core, bindings §3.5, profiles §4.1) into facts. Everything in
  * them was read from bytes that a certificate of the provider's metadata verifies. No clock, no network, no
  * entropy. That a response is used once only is the caller's part (`UsedAssertionsStore`).
  *
- * Throws InvalidIdentityToken, and IDPRejectedClaim, where it is not proved whose response it is: no signature over its
- * assertion is right, or one that is there is wrong. Once one is, what is wrong is not thrown but returned: InvalidIdentityToken for what is
+ * Throws InvalidIdentityToken, and IDPRejectedClaim, where it is not proved whose response it is: what is no response of one
+ * shape, no signature over its assertion is right, or one that is there is wrong. Once one is, what is wrong is not thrown but returned: InvalidIdentityToken for what is
  * not meant for this service or from this provider, or breaks a rule; ExpiredTokenException for what is too old or too new;
  * IDPRejectedClaim where the provider says that it let nobody in; AccessDenied where no subject or no role is named.
  */
-export async function verifyResponse(received: XmlElement, trust: SamlTrust, moment: SamlMoment): Promise<SamlFacts | SamlRefusal> {
+export async function verifyResponse(base64: string, trust: SamlTrust, moment: SamlMoment): Promise<SamlFacts | SamlRefusal> {
+  const received = parseXml(textIn(base64));
+  requireShape(received);
   const keys = keysIn(trust.certificates);
-  const signed = verified(received, keys);
+  const signed = await verified(received, keys);
   // Where the response is not signed, its assertion has to be, and whatever is wrong until then is nobody's.
   const assertion = signed === undefined ? await assertionIn(received, { trust, keys, signed }) : await assertionIn(received, { trust, keys, signed }).catch(refusalIn);
   try {
@@ -128,7 +120,7 @@ async function assertionIn(received: XmlElement, { trust, keys, signed }: Carrie
   const carried = isEncrypted ? await decryptedIn(response, trust, signed !== undefined) : onlyChild(response, ['assertion', 'Assertion']);
   // An assertion that has a signature of its own is held to it as well: as it was received, because the canonical form of the
   // response lacks namespaces that the assertion's may have.
-  const own = verified(isEncrypted ? carried : onlyChild(received, ['assertion', 'Assertion']), keys);
+  const own = await verified(isEncrypted ? carried : onlyChild(received, ['assertion', 'Assertion']), keys);
   const assertion = own ?? (signed === undefined ? undefined : carried);
   if (assertion === undefined) throw unsigned('neither the response nor the assertion is signed');
   return assertion;
