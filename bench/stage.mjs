@@ -32,7 +32,7 @@ export class Stage {
 
   /**
    * Starts everything; `close` must be called whatever happens, also when this throws. `collects`: the server can be
-   * told to collect garbage.
+   * told to collect garbage, and asked how late its event loop is.
    */
   async open({ main, profile, logLevel, collects = false }) {
     const steps = [
@@ -217,10 +217,20 @@ export class Stage {
 
   /** Has the server collect its garbage, and answers what V8 then uses of its heap, in MiB. */
   async collected() {
-    const answer = once(this.server, 'message', { signal: AbortSignal.timeout(COLLECT_MS) });
-    this.server.send('collect');
-    const [{ heapUsed }] = await answer;
+    const { heapUsed } = await this.#told('collect');
     return heapUsed / 2 ** 20;
+  }
+
+  /** How late the server's event loop was since this was asked last, in milliseconds: mean, p99 and max. */
+  async delays() {
+    return this.#told('delay');
+  }
+
+  async #told(what) {
+    const answer = once(this.server, 'message', { signal: AbortSignal.timeout(COLLECT_MS) });
+    this.server.send(what);
+    const [said] = await answer;
+    return said;
   }
 
   /** What the server has written to its log, in MiB. */

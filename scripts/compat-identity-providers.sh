@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches the identity providers that test/compat/ tries Stint with, into .stint-compat/ of the project: SimpleSAMLphp with
-# the PHP that it runs on, and LemonLDAP::NG with the Perl modules that it needs. They are Debian's packages: apt-get fetches
+# the PHP that it runs on, and LemonLDAP::NG with the Perl modules that it needs, Lasso for SAML among them. They are Debian's packages: apt-get fetches
 # them (and checks their signatures), and they are unpacked. Nothing is installed, no package's script is run, and nothing
 # outside that folder is changed, so this needs no root. What is there already is left as it is; remove the folder to have it anew.
 #
@@ -89,17 +89,19 @@ simplesamlphp() {
 
 lemonldap() {
   local folder=$1 root=$1/root
-  with_lists fetch "$folder" '' liblemonldap-ng-portal-perl libstring-random-perl libio-string-perl libconvert-pem-perl starman
+  with_lists fetch "$folder" '' liblemonldap-ng-portal-perl liblasso-perl libglib-perl libxml-simple-perl libstring-random-perl libio-string-perl libconvert-pem-perl starman
   mkdir "$folder/bin"
-  wrapper "$folder/bin/perl" 'LD_LIBRARY_PATH=$(echo "$root"/usr/lib/*-linux-*)' 'PERL5LIB=$root/usr/share/perl5' 'for more in "$root"/usr/lib/*/perl5/*; do PERL5LIB=$PERL5LIB:$more; done' 'export LD_LIBRARY_PATH PERL5LIB' 'exec perl "$@"'
+  # Lasso's library is in the folder above those of the others.
+  wrapper "$folder/bin/perl" 'LD_LIBRARY_PATH=$(echo "$root"/usr/lib/*-linux-*):$root/usr/lib' 'PERL5LIB=$root/usr/share/perl5' 'for more in "$root"/usr/lib/*/perl5/*; do PERL5LIB=$PERL5LIB:$more; done' 'export LD_LIBRARY_PATH PERL5LIB' 'exec perl "$@"'
   wrapper "$folder/bin/starman" 'starman=$root/usr/bin/starman' '[ -e "$starman" ] || starman=$(command -v starman)' 'exec "$(dirname "$0")/perl" "$starman" "$@"'
-  "$folder/bin/perl" -MLemonldap::NG::Portal::Main -MLemonldap::NG::Portal::Issuer::OpenIDConnect -MConvert::PEM -MStarman::Server -e 1 2>"$work/said" || fail "LemonLDAP::NG does not run: $(head -n 1 "$work/said")"
+  "$folder/bin/perl" -MLemonldap::NG::Portal::Main -MLemonldap::NG::Portal::Issuer::OpenIDConnect -MLemonldap::NG::Portal::Issuer::SAML -MLasso -MConvert::PEM -MStarman::Server -e 1 2>"$work/said" || fail "LemonLDAP::NG does not run: $(tail -n 1 "$work/said")"
+  : >"$folder/saml"
 }
 
-# Makes a provider's folder in one piece, so that one that is there is complete.
+# Makes a provider's folder in one piece, so that one that has its last file is complete.
 provide() {
-  local name=$1 how=$2
-  if [ -f "$home/$name/versions" ]; then
+  local name=$1 how=$2 last=$3
+  if [ -f "$home/$name/$last" ]; then
     say "$name is there"
     return
   fi
@@ -119,5 +121,5 @@ exec 9>"$home/lock"
 if command -v flock >/dev/null; then flock 9; fi
 work=$(mktemp -d "$home/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-provide simplesamlphp simplesamlphp
-provide lemonldap-ng lemonldap
+provide simplesamlphp simplesamlphp versions
+provide lemonldap-ng lemonldap saml

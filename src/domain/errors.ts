@@ -67,7 +67,7 @@ export const catalogue = {
   RequestEntityTooLarge: sender(413, 'The request body is larger than STINT_MAX_BODY_BYTES.'),
   RequestTimeout: sender(408, 'The request did not arrive completely in time.'),
   RiskyTrustPolicy: sender(400, 'The trust policy lets in more than is likely to be meant, and nobody accepted the risk (REST only); risks says what is wrong and what to write.'),
-  ServiceUnavailable: receiver(503, 'The database cannot be reached, the event cannot be recorded, or too many passwords are being checked; no credentials were issued. Repeat the call.'),
+  ServiceUnavailable: receiver(503, 'The database cannot be reached, the event cannot be recorded, or too many passwords are being checked or SAML responses read; no credentials were issued. Repeat the call.'),
   SessionDurationEscalationException: sender(403, 'The web identity token would outlive the session that asks for it.'),
   SignInRefused: sender(403, 'The account, user, password or code of a sign-in is not right, or attempts have to wait; which of these is not said. Who knew the password is told whether MFA is needed, and whether an administrator has to replace an expired password.'),
   SignatureDoesNotMatch: sender(403, 'The signature is wrong, too old, not yet valid, or scoped to another service, region or day.'),

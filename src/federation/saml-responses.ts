@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+
 import { Injectable } from '@nestjs/common';
 
 import { accountId } from '../domain/arn.js';
@@ -8,49 +10,50 @@ import { providerInArn } from '../domain/providers.js';
 import type { SamlProviderRow } from '../identities/providers.entities.js';
 import { IdentityProvidersStore, isOidc } from '../identities/providers.store.js';
 import { TrustedIssuers } from '../identities/trusted-issuers.js';
-import { Database } from '../kernel/database.js';
 import { Endpoint } from '../kernel/endpoint.js';
-import { Keyring } from '../kernel/keyring.js';
+import { Turns } from '../kernel/turns.js';
 import type { SignedIdentity } from './identity-tokens.js';
 import type { RolePair } from './saml/attributes.js';
 import { placesOf } from './saml/places.js';
-import { requireRole, verifyResponse, type SamlFacts } from './saml/response.js';
+import { nameQualifierOf, requireRole, verifyResponse, type SamlFacts, type SamlRefusal } from './saml/response.js';
+import { SamlPrivateKeys } from './saml-private-keys.js';
+
+/**
+ * How many responses are looked at at a time, and how many more wait. Strangers may send them: reading one holds everybody for up
+ * to ten milliseconds, and verifying and decrypting it takes up to two tenths of a second of a pool of four threads that names,
+ * files and passwords need too.
+ */
+const TURNS = { running: 2, runningEach: 1, waiting: 256, waitingEach: 64 };
 
 /** Believes responses of the SAML providers of accounts (AWS STS API Reference: AssumeRoleWithSAML). */
 @Injectable()
 export class SamlResponses {
+  readonly #turns = new Turns(TURNS, () => new ApiError('ServiceUnavailable', 'Too many SAML responses are being verified. Repeat the request in a moment.'));
+
   constructor(
     private readonly providers: IdentityProvidersStore,
-    private readonly keyring: Keyring,
+    private readonly privateKeys: SamlPrivateKeys,
     private readonly endpoint: Endpoint,
-    private readonly database: Database,
     private readonly trusted: TrustedIssuers,
   ) {}
 
-  /** Who comes, by the provider that is named. Throws what `verifyResponse` does, and InvalidIdentityToken where there is no such provider. */
+  /**
+   * Who comes, by the provider that is named. Throws what `verifyResponse` does, InvalidIdentityToken where there is no such
+   * provider, and ServiceUnavailable where too many come at once; then nothing is proved.
+   */
   async verify(base64: string, wanted: RolePair, now: Date): Promise<SignedIdentity> {
     const provider = await this.#provider(wanted.principalArn);
-    const privateKeys = (await this.database.read((tx) => this.providers.privateKeys(tx, provider))).map(({ keyId, sealed }) => this.keyring.openSamlKey(keyId, sealed));
     const { recipients, audiences } = placesOf(this.endpoint.url, provider.providerId);
     const { accountId: account, providerName, entityId, certificates, encryptionMode } = provider;
-    const facts = verifyResponse(base64, { account, providerName, entityIds: [entityId], certificates, privateKeys, encryptionMode, audiences }, { now, recipients });
-    const { wishes, refusal } = judged(facts, wanted);
+    const trust = { account, providerName, entityIds: [entityId], certificates, unwrap: this.privateKeys.of(provider), encryptionMode, audiences };
+    const said = await this.#turns.take(account, async () => {
+      // Whatever else is to be done is done in between, so that nobody waits for all that came before him.
+      await setImmediate();
+      return verifyResponse(base64, trust, { now, recipients });
+    });
+    const { refusal, ...about } = 'refusal' in said ? refusedBy(said, provider) : believed(said, wanted);
     const refused = (await this.trusted.refusal(account, wanted.principalArn)) ?? refusal;
-    const caller: FederatedIdentityCaller = {
-      kind: 'federated-identity',
-      account: accountId(account),
-      provider: wanted.principalArn,
-      providerId: provider.providerId,
-      protocol: 'saml',
-      issuer: facts.issuer,
-      subject: facts.subject,
-      userId: `${facts.nameQualifier}:${facts.subject}`,
-      audience: facts.recipient,
-      keys: keysOf(facts.conditionKeys),
-      lastingKeys: keysOf(facts.sessionKeys),
-      wishes,
-      once: { id: facts.assertionId, acceptedUntil: facts.acceptedUntil },
-    };
+    const caller: FederatedIdentityCaller = { kind: 'federated-identity', account: accountId(account), provider: wanted.principalArn, providerId: provider.providerId, protocol: 'saml', ...about };
     return { caller, ...(refused && { refusal: refused }) };
   }
 
@@ -59,6 +62,27 @@ export class SamlResponses {
     if (found === undefined || isOidc(found)) throw badToken("Specified provider doesn't exist.");
     return found;
   }
+}
+
+/** What a response says of its subject. */
+type About = Omit<FederatedIdentityCaller, 'kind' | 'account' | 'provider' | 'providerId' | 'protocol'>;
+
+function believed(facts: SamlFacts, wanted: RolePair): About & { refusal?: ApiError } {
+  return {
+    issuer: facts.issuer,
+    subject: facts.subject,
+    userId: `${facts.nameQualifier}:${facts.subject}`,
+    audience: facts.recipient,
+    keys: keysOf(facts.conditionKeys),
+    lastingKeys: keysOf(facts.sessionKeys),
+    once: { id: facts.assertionId, acceptedUntil: facts.acceptedUntil },
+    ...judged(facts, wanted),
+  };
+}
+
+/** Whom a response names that is refused: of what else it says nothing is believed, and nothing is used. */
+function refusedBy({ refusal, subject }: SamlRefusal, { accountId: account, providerName, entityId: issuer }: SamlProviderRow): About & { refusal: ApiError } {
+  return { issuer, subject, userId: `${nameQualifierOf(issuer, { account, providerName })}:${subject}`, audience: '', keys: new Map(), lastingKeys: new Map(), wishes: noWishes, refusal };
 }
 
 function keysOf(keys: Readonly<Record<string, string | readonly string[]>>): FederatedKeys {

@@ -11,6 +11,7 @@ import type { Config } from './config.js';
 import { Clock } from './effects.js';
 import { CONFIG } from './kernel.js';
 import { Names } from './names.js';
+import { Turns } from './turns.js';
 
 /** Why nothing was fetched. */
 export type OutboundFault =
@@ -57,18 +58,11 @@ const DEADLINE_MS = 5_000;
 const DOCUMENT_MAX = 1_048_576;
 /** How many redirects within a host are followed. */
 const REDIRECTS_MAX = 3;
-/** How many documents are fetched at a time, and how many more requests may wait for their turn. */
-const RUNNING_MAX = 64;
-const WAITING_MAX = 256;
-/** The same for one account, whose issuers may all be slow on purpose. */
-const RUNNING_EACH_MAX = 3;
-const WAITING_EACH_MAX = 64;
-
-/** A request that waits for its turn. */
-interface Waiting {
-  readonly account: string | undefined;
-  readonly resume: () => void;
-}
+/**
+ * How many documents are fetched at a time, and how many more requests may wait for their turn; the same for one account, whose
+ * issuers may all be slow on purpose.
+ */
+const TURNS = { running: 64, runningEach: 3, waiting: 256, waitingEach: 64 };
 
 /**
  * The only way to a URL that came from outside (house rule: never trust a URL). HTTPS, no redirect to another host, no
@@ -76,8 +70,7 @@ interface Waiting {
  */
 @Injectable()
 export class Outbound {
-  readonly #running: (string | undefined)[] = [];
-  readonly #waiting: Waiting[] = [];
+  readonly #turns = new Turns(TURNS, () => new OutboundError('unreachable', 'too many documents are being fetched at once'));
 
   constructor(
     @Inject(CONFIG) private readonly config: Pick<Config, 'issuers'>,
@@ -87,34 +80,7 @@ export class Outbound {
 
   /** The document at a URL. Throws OutboundError. */
   async get(url: string, request: OutboundRequest = {}): Promise<Buffer> {
-    const { account } = request;
-    await this.#turn(account);
-    try {
-      return await this.#follow(this.#vetted(url), request);
-    } finally {
-      this.#running.splice(this.#running.indexOf(account), 1);
-      this.#next();
-    }
-  }
-
-  async #turn(account: string | undefined): Promise<void> {
-    const own = this.#waiting.filter((waiting) => waiting.account === account).length;
-    if (this.#waiting.length >= WAITING_MAX || (account !== undefined && own >= WAITING_EACH_MAX)) throw new OutboundError('unreachable', 'too many documents are being fetched at once');
-    await new Promise<void>((resume) => {
-      this.#waiting.push({ account, resume });
-      this.#next();
-    });
-  }
-
-  /** Gives the turn to whoever has waited longest of those whose account has not as many as it may. */
-  #next(): void {
-    if (this.#running.length >= RUNNING_MAX) return;
-    const mayRun = ({ account }: Waiting): boolean => account === undefined || this.#running.filter((running) => running === account).length < RUNNING_EACH_MAX;
-    const next = this.#waiting.find(mayRun);
-    if (next === undefined) return;
-    this.#waiting.splice(this.#waiting.indexOf(next), 1);
-    this.#running.push(next.account);
-    next.resume();
+    return this.#turns.take(request.account, async () => this.#follow(this.#vetted(url), request));
   }
 
   async #follow(first: URL, request: OutboundRequest): Promise<Buffer> {

@@ -81,13 +81,21 @@ describe('SimpleSAMLphp', () => {
     session.destroy();
     expect(Arn).toBe(`arn:aws:sts::${account}:assumed-role/Dev/alice@example.com`);
   }
-  /** Asserts that a response is refused, with this in the message and perhaps that in the log, and begins nothing. */
-  async function expectRefused(response: string, message: string, why = ''): Promise<void> {
-    const [before, said] = [await sessions(), program.out.length];
+  /**
+   * Asserts that a response is refused, with this in the message and perhaps that in the log, and begins nothing; and that an
+   * event says so, where it is proved whose it is.
+   */
+  async function expectRefused(response: string, message: string, { why = '', isProved = true } = {}): Promise<void> {
+    const [before, events, said] = [await sessions(), await refusals(), program.out.length];
     await expect(assume(response)).rejects.toMatchObject({ name: 'InvalidIdentityTokenException', message: expect.stringContaining(message) });
     expect(await sessions()).toBe(before);
+    expect((await refusals()).slice(events.length)).toEqual(isProved ? [expect.objectContaining({ errorMessage: expect.stringContaining(message), userIdentity: expect.objectContaining({ type: 'SAMLUser', identityProvider: provider }) })] : []);
     await program.until(() => program.out.slice(said).some((line) => line.includes(why)), `a line of the log with ${why}`);
   }
+  const refusals = async (): Promise<object[]> => {
+    const rows = await program.sql<{ record: string }>("SELECT record FROM audit_event WHERE account_id = $1 AND outcome = 'refused' ORDER BY txid", [account]);
+    return rows.map(({ record }) => JSON.parse(record) as object);
+  };
   const sessions = async (): Promise<number> => Number((await program.sql<{ count: string }>('SELECT (SELECT count(*) FROM session) + (SELECT count(*) FROM saml_assertion) AS count'))[0]!.count);
 
   itHere.each([
@@ -109,7 +117,7 @@ describe('SimpleSAMLphp', () => {
   });
 
   itHere('lets nobody in whose response nothing signs, or is meant for another service', async () => {
-    await expectRefused(await signIn({ signAssertion: false, signResponse: false }), 'signature invalid');
+    await expectRefused(await signIn({ signAssertion: false, signResponse: false }), 'signature invalid', { isProved: false });
     await expectRefused(await signIn({ entityId: 'https://other.example/service' }), 'required audience');
     await expectRefused(await signIn({ acs: 'https://other.example/saml' }), 'must be this service');
     await expectRefused(await signIn({ acs: 'https://other.example/saml', signResponse: false }), 'must be this service');
@@ -119,14 +127,14 @@ describe('SimpleSAMLphp', () => {
     const encryption = await TestIdp.create();
     const AddPrivateKey = encryption.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
     const encryptFor = encryption.certificate;
-    await expectRefused(await signIn({ encryptFor }), 'signature invalid', 'does not decrypt');
+    await expectRefused(await signIn({ encryptFor }), 'signature invalid', { why: 'does not decrypt' });
     await iam.send(new UpdateSAMLProviderCommand({ SAMLProviderArn: provider, AddPrivateKey, AssertionEncryptionMode: 'Required' }));
     const response = await signIn({ encryptFor });
     expect(Buffer.from(response, 'base64').toString()).toContain('EncryptedAssertion');
     await expectSession(response);
     await expectRefused(await signIn(), 'must be encrypted');
     // It encrypts with CBC, which only the response's signature covers.
-    await expectRefused(await signIn({ encryptFor, signResponse: false }), 'signature invalid', 'encrypted with CBC');
+    await expectRefused(await signIn({ encryptFor, signResponse: false }), 'signature invalid', { why: 'encrypted with CBC', isProved: false });
     await iam.send(new UpdateSAMLProviderCommand({ SAMLProviderArn: provider, AssertionEncryptionMode: 'Allowed' }));
     await expectSession(await signIn());
   });
@@ -146,7 +154,7 @@ describe('SimpleSAMLphp', () => {
     await expectSession(await signIn());
     await idp.signWith(next);
     expect(await register()).toBe(1);
-    await expectRefused(old, 'signature invalid');
+    await expectRefused(old, 'signature invalid', { isProved: false });
     await expectSession(await signIn());
   });
 });

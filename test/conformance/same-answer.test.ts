@@ -34,7 +34,7 @@ function ofEvent({ outcome, event_name, error_code, text }: AuditEvent): string 
 const leavesOnlyItsEvent = ['GetWebIdentityToken', 'UnlockMFADevice'];
 
 /** Refusals of calls that prove nothing of who makes them. */
-const unproved = ['ExchangeToken IDPCommunicationError', 'AssumeRoleWithWebIdentity IDPCommunicationError', 'AssumeRoleWithSAML ExpiredTokenException', 'AssumeRoleWithSAML IDPRejectedClaim'];
+const unproved = ['ExchangeToken IDPCommunicationError', 'AssumeRoleWithWebIdentity IDPCommunicationError'];
 
 describe('an operation answers the same on every face', () => {
   const apps = new Map<Face, TestApp>();

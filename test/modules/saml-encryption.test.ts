@@ -1,8 +1,8 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 
 import { Secret } from '../../src/domain/secret.js';
-import { verifyResponse, type SamlTrust } from '../../src/federation/saml/response.js';
-import { assertion, element, encoded, encrypted, encryptionKey, MOMENT, MORE, NS, refusalOf, response, TestIdp, trustIn, type EncryptionParts } from '../support/saml-idp.js';
+import type { SamlTrust } from '../../src/federation/saml/response.js';
+import { assertion, element, encoded, encrypted, encryptionKey, factsOf, MORE, nameId, NS, outcomeOf, refusalOf, response, TestIdp, trustIn, unwrapBy, type EncryptionParts } from '../support/saml-idp.js';
 
 const wrong = { code: 'InvalidIdentityToken', message: 'Response signature invalid' };
 const GCM = 'http://www.w3.org/2009/xmlenc11#aes256-gcm';
@@ -37,15 +37,15 @@ describe('an encrypted assertion', () => {
     ['by OAEP with SHA-1, as it is where nothing is said', (): string => inner({ transport: OAEP })],
     ['by OAEP with SHA-1, said', (): string => inner({ digest: `${NS.ds}sha1` })],
   ];
-  it.each(good)('is read: one %s', (_, made) => {
-    expect(verifyResponse(made(), trust, MOMENT)).toMatchObject({ subject: 'alice', isEncrypted: true });
-    expect(verifyResponse(made(), { ...trust, encryptionMode: 'Allowed' }, MOMENT).subject).toBe('alice');
+  it.each(good)('is read: one %s', async (_, made) => {
+    expect(await factsOf(made(), trust)).toMatchObject({ subject: 'alice', isEncrypted: true });
+    expect((await factsOf(made(), { ...trust, encryptionMode: 'Allowed' })).subject).toBe('alice');
   });
 
-  it('may be required', () => {
+  it('may be required', async () => {
     const plain = encoded(idp.signed(response(idp.signed(assertion()))));
-    expect(refusalOf(plain, trust)).toMatchObject({ code: 'InvalidIdentityToken', message: 'Assertion in AuthnResponse must be encrypted' });
-    expect(verifyResponse(plain, { ...trust, encryptionMode: 'Allowed' }, MOMENT)).toMatchObject({ subject: 'alice', isEncrypted: false });
+    expect(await refusalOf(plain, trust)).toMatchObject({ code: 'InvalidIdentityToken', message: 'Assertion in AuthnResponse must be encrypted' });
+    expect(await factsOf(plain, { ...trust, encryptionMode: 'Allowed' })).toMatchObject({ subject: 'alice', isEncrypted: false });
   });
 
   const flip = (index: number, bit = 1) => (content: Buffer): Buffer => {
@@ -79,45 +79,58 @@ describe('an encrypted assertion', () => {
     ['that is something else', (): string => inner({}, response(assertion())), /no assertion/],
     ['with another encrypted in it', (): string => inner({}, idp.signed(assertion({ more: encrypted(assertion({ id: '_x' }), key.publicKey) }))), /where none belongs/],
   ];
-  it.each(bad)('is refused: one %s', (_, made, why) => {
-    expect(refusalOf(made(), trust)).toEqual({ code: 'InvalidIdentityToken', message: expect.stringMatching(/^(?:Response signature invalid|Invalid base64 SAMLResponse)$/), why: expect.stringMatching(why) });
+  it.each(bad)('is refused: one %s', async (_, made, why) => {
+    expect(await refusalOf(made(), trust)).toEqual({ code: 'InvalidIdentityToken', message: expect.stringMatching(/^(?:Response signature invalid|Invalid base64 SAMLResponse)$/), why: expect.stringMatching(why) });
   });
 
-  it('says nothing of how far it came: keys, ciphers and tags that are wrong are refused in the same words', () => {
+  it('says nothing of how far it came: keys, ciphers and tags that are wrong are refused in the same words', async () => {
     for (const made of [inner({ alter: flip(-1) }), inner({ transport: `${NS.xenc}rsa-1_5` }), inner({}, other.signed(assertion())), encoded(response(encrypted(idp.signed(assertion()), encryptionKey().publicKey)))]) {
-      expect(refusalOf(made, trust)).toMatchObject(wrong);
+      expect(await refusalOf(made, trust)).toMatchObject(wrong);
     }
   });
 
-  it('is not decrypted with keys that are weak, or take long', () => {
+  it('is not decrypted with keys that are weak, or take long', async () => {
     for (const [bits, isTaken] of [[1_024, false], [2_048, true], [4_096, true], [4_104, false]] as const) {
       const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: bits });
-      const privateKeys = [Secret.of(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())];
+      const unwrap = unwrapBy([Secret.of(privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())]);
       const made = encoded(response(encrypted(idp.signed(assertion()), publicKey)));
-      if (isTaken) expect(verifyResponse(made, { ...trust, privateKeys }, MOMENT).subject).toBe('alice');
-      else expect(refusalOf(made, { ...trust, privateKeys }).why).toMatch(/does not decrypt/);
+      if (isTaken) expect((await factsOf(made, { ...trust, unwrap })).subject).toBe('alice');
+      else expect((await refusalOf(made, { ...trust, unwrap })).why).toMatch(/does not decrypt/);
     }
   });
 
-  it('is not read where the provider has no private key', () => {
-    expect(refusalOf(inner(), { ...trust, privateKeys: [] })).toMatchObject(wrong);
+  it('is not read where the provider has no private key', async () => {
+    expect(await refusalOf(inner(), { ...trust, unwrap: unwrapBy([]) })).toMatchObject(wrong);
   });
 
-  it('cannot bring a document type, an entity or a comment', () => {
+  it('cannot bring a document type, an entity or a comment', async () => {
     for (const xml of [`<!DOCTYPE x>${idp.signed(assertion())}`, idp.signed(assertion()).replace('>alice<', '>al<!---->ice<'), idp.signed(assertion()).replace('alice', '&e;')]) {
-      expect(refusalOf(inner({}, xml), trust)).toMatchObject({ code: 'InvalidIdentityToken', message: 'Invalid base64 SAMLResponse' });
+      expect(await refusalOf(inner({}, xml), trust)).toMatchObject({ code: 'InvalidIdentityToken', message: 'Invalid base64 SAMLResponse' });
     }
   });
 
-  it('wraps no signature of another', () => {
+  it('wraps no signature of another', async () => {
     const genuine = idp.signed(assertion());
     const forged = assertion({ id: '_evil' }).replace('alice<', 'mallory<');
     const signature = /<ds:Signature .*?<\/ds:Signature>/.exec(genuine)![0];
     const made = [forged.replace('</saml:Assertion>', `${genuine}</saml:Assertion>`), forged.replace('</saml:Issuer>', `</saml:Issuer>${signature}`), forged.replace('</saml:Issuer>', `</saml:Issuer>${signature.replace('</ds:Signature>', `${element('ds:Object', {}, genuine.replace(signature, ''))}</ds:Signature>`)}`)];
-    for (const xml of made) expect(refusalOf(inner({}, xml), trust).code).toBe('InvalidIdentityToken');
+    for (const xml of made) expect((await refusalOf(inner({}, xml), trust)).code).toBe('InvalidIdentityToken');
   });
 
-  it('is not decrypted by methods that are only named', () => {
-    expect(refusalOf(inner({ transport: `${MORE}rsa-oaep` }), trust)).toMatchObject(wrong);
+  it('says what was signed in it, whatever ids there are around it', async () => {
+    const genuine = idp.signed(assertion({ id: '_same' }));
+    const same = { attributes: { ID: '_same' } };
+    expect((await factsOf(encoded(response(encrypted(genuine, key.publicKey), same)), trust)).subject).toBe('alice');
+    const forged = assertion({ id: '_same', nameId: nameId('mallory') });
+    const borrowed = forged.replace('</saml:Issuer>', `</saml:Issuer>${/<ds:Signature .*?<\/ds:Signature>/.exec(genuine)![0]}`);
+    for (const xml of [forged, borrowed]) expect(await outcomeOf(encoded(response(encrypted(xml, key.publicKey), same)), trust)).toMatchObject({ ...wrong, subject: undefined });
+    // The signature of a response does not vouch for what its assertion's own does not.
+    expect(await outcomeOf(encoded(idp.signed(response(encrypted(borrowed, key.publicKey), same))), trust)).toMatchObject({ ...wrong, subject: '' });
+    const beside = response(encrypted(forged, key.publicKey) + genuine);
+    for (const made of [beside, idp.signed(beside)]) expect((await outcomeOf(encoded(made), trust)).subject).toBeUndefined();
+  });
+
+  it('is not decrypted by methods that are only named', async () => {
+    expect(await refusalOf(inner({ transport: `${MORE}rsa-oaep` }), trust)).toMatchObject(wrong);
   });
 });

@@ -325,6 +325,9 @@ async function webIdentity(allowed: Allowed, { app, face, secrets }: { app: Test
   secrets.set(String(asked['SAMLAssertion']), `a SAML response (${face})`).set(vouched.secretAccessKey, `the secret of a SAML session (${face})`).set(vouched.sessionToken ?? '', `the token of a SAML session (${face})`);
   // It was used.
   await call(app, face, { operation: 'AssumeRoleWithSAML', keys: app.root, input: asked });
+  const late = provider.input(String(asked['RoleArn']), { age: 300 });
+  await call(app, face, { operation: 'AssumeRoleWithSAML', keys: app.root, input: late });
+  secrets.set(String(late['SAMLAssertion']), `a SAML response that is too old (${face})`);
   await allowed('DeleteRole', { RoleName });
   await allowed('DeleteSAMLProvider', { SAMLProviderArn: provider.arn });
 }

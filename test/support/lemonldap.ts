@@ -12,6 +12,7 @@ import 'reflect-metadata';
 import { TestCa } from './certificates.js';
 import { until } from './outage.js';
 import { Child, repository } from './program.js';
+import { element, NS, type TestIdp } from './saml-idp.js';
 
 const HOME = join(repository, '.stint-compat', 'lemonldap-ng');
 const PACKAGE = join(HOME, 'root');
@@ -19,8 +20,17 @@ const REDIRECT = 'https://client.example/callback';
 const CLIENT = 'stint-client';
 const SECRET = 'of-a-test';
 
-/** Whether scripts/compat-identity-providers.sh has fetched it. */
+/** Whether scripts/compat-identity-providers.sh has fetched it, and whether with what it needs for SAML. */
 export const hasLemonLdap = existsSync(join(HOME, 'bin', 'starman'));
+export const hasLasso = existsSync(join(HOME, 'saml'));
+
+/** The service that it signs people in to by SAML. */
+export interface SamlService {
+  readonly acs: string;
+  readonly entityId: string;
+  /** What it says of everybody: names of attributes, each with a value. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
 
 interface Answer {
   readonly status: number;
@@ -85,6 +95,31 @@ export class LemonLdap {
     const script = new Child({ file: join(HOME, 'bin', 'perl'), args: [join(PACKAGE, 'usr', 'share', 'lemonldap-ng', 'bin', 'rotateOidcKeys')], env: settings(this.parts.folder) });
     const { code } = await script.end();
     if (code !== 0) throw new Error(`the keys were not rotated:\n${script.err.join('\n')}`);
+  }
+
+  /** Has it sign people in to a service by SAML, with this key; it does once it has looked for new settings. */
+  async serve(services: readonly SamlService[], key: TestIdp): Promise<void> {
+    const file = (number: number): string => join(this.parts.folder, 'conf', `lmConf-${String(number)}.json`);
+    let last = 1;
+    while (existsSync(file(last + 1))) last += 1;
+    const conf = JSON.parse(await readFile(file(last), 'utf8')) as object;
+    await writeFile(file(last + 1), JSON.stringify({ ...conf, ...samlSettings(services, key), cfgNum: last + 1 }), { mode: 0o600 });
+    await until('it has the certificate', async () => (await this.#send('GET', '/saml/metadata')).text.replace(/\s+/g, '').includes(key.certificate));
+  }
+
+  /** What it says of itself as an identity provider of SAML. */
+  async metadata(): Promise<string> {
+    return (await this.#send('GET', '/saml/metadata/idp')).text;
+  }
+
+  /** Its response about a user of its demonstration, in base64, which it has his browser send to the service. */
+  async respond(login: string, entityId: string): Promise<string> {
+    const asked = new URLSearchParams({ IDPInitiated: '1', sp: entityId });
+    const { status, text } = await this.#send('POST', `/saml/singleSignOn?${asked.toString()}`, { user: login, password: login });
+    const input = /<input[^>]*name="SAMLResponse"[^>]*>/.exec(text)?.[0] ?? '';
+    const response = /value="([^"]+)"/.exec(input)?.[1];
+    if (response === undefined) throw new Error(`no response: ${String(status)}\n${this.portal.err.slice(-20).join('\n')}`);
+    return response.replace(/&#x?[0-9a-f]+;|\s+/gi, '');
   }
 
   /** Ends it and removes its folder. */
@@ -166,4 +201,32 @@ async function configure(folder: string, issuer: string): Promise<void> {
   await writeFile(join(folder, 'lemonldap-ng.ini'), `${ini.join('\n')}\n`);
   const portal = "use Lemonldap::NG::Portal::Main;\nmy $portal = Lemonldap::NG::Portal::Main->run({});\nsub { my $env = shift; $env->{REMOTE_ADDR} = '127.0.0.1'; $env->{HTTPS} = 'ON'; $portal->($env) };\n";
   await writeFile(join(folder, 'portal.psgi'), portal);
+}
+
+/** Settings of an identity provider of SAML with these services. */
+function samlSettings(services: readonly SamlService[], key: TestIdp): object {
+  const byName = (setting: (service: SamlService) => unknown): object => Object.fromEntries(services.map((service, index) => [`service${String(index)}`, setting(service)]));
+  const numbered = ({ attributes }: SamlService, setting: (name: string, value: string) => string): object => Object.fromEntries(Object.entries(attributes).map(([name, value], index) => [`value${String(index)}`, setting(name, value)]));
+  return {
+    issuerDBSAMLActivation: 1,
+    samlServicePrivateKeySig: key.privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    samlServicePublicKeySig: `-----BEGIN CERTIFICATE-----\n${key.certificate.replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`,
+    samlServiceSignatureMethod: 'RSA_SHA256',
+    samlServiceUseCertificateInResponse: 1,
+    samlSPMetaDataXML: byName(({ entityId, acs }) => ({
+      samlSPMetaDataXML: element('EntityDescriptor', { xmlns: 'urn:oasis:names:tc:SAML:2.0:metadata', entityID: entityId }, element('SPSSODescriptor', { protocolSupportEnumeration: NS.samlp }, element('AssertionConsumerService', { Binding: 'urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST', Location: acs, index: '0', isDefault: 'true' }))),
+    })),
+    samlSPMetaDataMacros: byName((service) => numbered(service, (_, value) => JSON.stringify(value).replace(/[$@]/g, '\\$&'))),
+    samlSPMetaDataExportedAttributes: byName((service) => numbered(service, (name) => `1;${name};urn:oasis:names:tc:SAML:2.0:attrname-format:uri;`)),
+    samlSPMetaDataOptions: byName(() => ({
+      samlSPMetaDataOptionsEnableIDPInitiatedURL: 1,
+      samlSPMetaDataOptionsNameIDFormat: 'email',
+      samlSPMetaDataOptionsSignSSOMessage: 1,
+      samlSPMetaDataOptionsCheckSSOMessageSignature: 0,
+      samlSPMetaDataOptionsNotOnOrAfterTimeout: 300,
+      samlSPMetaDataOptionsSessionNotOnOrAfterTimeout: 3600,
+      samlSPMetaDataOptionsEncryptionMode: 'none',
+      samlSPMetaDataOptionsForceUTF8: 1,
+    })),
+  };
 }

@@ -5,7 +5,8 @@ import * as x509 from '@peculiar/x509';
 
 import { ApiError } from '../../src/domain/errors.js';
 import { Secret } from '../../src/domain/secret.js';
-import { verifyResponse, type SamlMoment, type SamlTrust } from '../../src/federation/saml/response.js';
+import { unwrappingKey, unwrapWith, type Unwrap } from '../../src/federation/saml/private-keys.js';
+import { verifyResponse, type SamlFacts, type SamlMoment, type SamlRefusal, type SamlTrust } from '../../src/federation/saml/response.js';
 
 x509.cryptoProvider.set(webcrypto as never);
 
@@ -244,21 +245,48 @@ export function encrypted(xml: string, publicKey: KeyObject, parts: EncryptionPa
   return element('saml:EncryptedAssertion', { 'xmlns:saml': NS.saml }, data, parts.beside === true ? encryptedKey({ 'xmlns:xenc': NS.xenc }) : '');
 }
 
+/** Unwraps with these private keys. */
+export function unwrapBy(privateKeys: readonly Secret[]): Unwrap {
+  return unwrapWith(async (oaepHash) => (await Promise.all(privateKeys.map((key) => unwrappingKey(key, oaepHash)))).filter((key) => key !== undefined));
+}
+
 /** What is known of a provider that signs with these certificates. */
-export function trustIn(idps: readonly TestIdp[], more: Partial<SamlTrust> = {}): SamlTrust {
-  return { account: SAML.account, providerName: SAML.providerName, entityIds: [SAML.entityId], certificates: idps.map(({ certificate }) => certificate), privateKeys: [], encryptionMode: 'Allowed', audiences: [SAML.audience], ...more };
+export function trustIn(idps: readonly TestIdp[], { privateKeys = [], ...more }: Partial<SamlTrust> & { readonly privateKeys?: readonly Secret[] } = {}): SamlTrust {
+  return { account: SAML.account, providerName: SAML.providerName, entityIds: [SAML.entityId], certificates: idps.map(({ certificate }) => certificate), unwrap: unwrapBy(privateKeys), encryptionMode: 'Allowed', audiences: [SAML.audience], ...more };
 }
 
 /** The moment at which responses are looked at. */
 export const MOMENT: SamlMoment = { now: SAML.now, recipients: [SAML.acs] };
 
-/** How a response is refused; fails the test where it is not, and where it is by anything but an answer for callers. */
-export function refusalOf(base64: string, trust: SamlTrust, moment: SamlMoment = MOMENT): { code: string; message: string; why: unknown } {
-  try {
-    verifyResponse(base64, trust, moment);
-  } catch (error) {
-    if (error instanceof ApiError) return { code: error.code, message: error.message, why: error.detail['why'] };
+/** What a response says that is believed; throws the refusal of any other, proved or not. */
+export async function factsOf(base64: string, trust: SamlTrust, moment: SamlMoment = MOMENT): Promise<SamlFacts> {
+  const said = await verifyResponse(base64, trust, moment);
+  if ('refusal' in said) throw said.refusal;
+  return said;
+}
+
+interface Refusal {
+  readonly code: string;
+  readonly message: string;
+  readonly why: unknown;
+}
+
+const shown = ({ code, message, detail }: ApiError): Refusal => ({ code, message, why: detail['why'] });
+
+/** How a response is refused, and whose it is; `undefined` where that is not proved. Fails the test where it is not refused, and where it is by anything but an answer for callers. */
+export async function outcomeOf(base64: string, trust: SamlTrust, moment: SamlMoment = MOMENT): Promise<Refusal & { subject: string | undefined }> {
+  const attempt = async (): Promise<SamlFacts | SamlRefusal> => verifyResponse(base64, trust, moment);
+  const said = await attempt().catch((error: unknown) => {
+    if (error instanceof ApiError) return error;
     throw error;
-  }
+  });
+  if (said instanceof ApiError) return { ...shown(said), subject: undefined };
+  if ('refusal' in said) return { ...shown(said.refusal), subject: said.subject };
   throw new Error('the response was believed');
+}
+
+/** How a response is refused, whether or not it is proved whose it is. */
+export async function refusalOf(base64: string, trust: SamlTrust, moment: SamlMoment = MOMENT): Promise<Refusal> {
+  const { code, message, why } = await outcomeOf(base64, trust, moment);
+  return { code, message, why };
 }

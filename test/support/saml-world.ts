@@ -19,6 +19,13 @@ export interface Different {
   readonly status?: string;
   /** Made so many seconds ago. */
   readonly age?: number;
+  /** What is carried of an assertion; where nothing is said, it is signed. */
+  readonly carried?: (assertion: string) => string;
+  /** Makes a whole response another one; nothing where nothing is said. */
+  readonly sealed?: (response: string) => string;
+  readonly destination?: string;
+  /** Who says to have issued it. */
+  readonly issuer?: string;
 }
 
 let ids = 0;
@@ -55,7 +62,7 @@ export class SamlProvider {
     const xml = assertion({
       id: different.id ?? `_assertion-${String((ids += 1))}`,
       issueInstant: this.at(-age),
-      issuer: issuer(this.entityId),
+      issuer: issuer(different.issuer ?? this.entityId),
       nameId: nameId(different.subject ?? 'alice'),
       confirmation: confirmation({ NotOnOrAfter: this.at(300 - age), Recipient: recipient }),
       conditions: conditions({ NotBefore: this.at(-age - 10), NotOnOrAfter: this.at(300 - age) }),
@@ -63,7 +70,13 @@ export class SamlProvider {
       attributes: roles + attribute(`${AWS}RoleSessionName`, different.sessionName ?? 'alice@example.com') + (different.attributes ?? ''),
       ...different.parts,
     });
-    return encoded(response(this.idp.signed(xml), { ...(different.status !== undefined && { status: different.status }), attributes: { Destination: recipient, IssueInstant: this.at(-age) }, issuer: element('saml:Issuer', { 'xmlns:saml': 'urn:oasis:names:tc:SAML:2.0:assertion' }, text(this.entityId)) }));
+    const carried = different.carried?.(xml) ?? this.idp.signed(xml);
+    const whole = response(carried, {
+      ...(different.status !== undefined && { status: different.status }),
+      attributes: { Destination: different.destination ?? recipient, IssueInstant: this.at(-age) },
+      issuer: element('saml:Issuer', { 'xmlns:saml': 'urn:oasis:names:tc:SAML:2.0:assertion' }, text(different.issuer ?? this.entityId)),
+    });
+    return encoded(different.sealed?.(whole) ?? whole);
   }
 
   /** The input of a call for a role. */

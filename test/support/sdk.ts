@@ -32,3 +32,15 @@ export async function expectSdkRefusal(app: TestApp, send: () => Promise<unknown
     { outcome: 'refused', error_code: refusal.code, request_id: result?.$metadata.requestId },
   ]);
 }
+
+/** Asserts that an SDK call of which it is not proved whose it is is refused so, that nothing was written, and that no event says so. */
+export async function expectUnprovedRefusal(app: TestApp, send: () => Promise<unknown>, refusal: { readonly code: string; readonly message: string }): Promise<void> {
+  const { result, added, removed, events } = await effectOf(app, () =>
+    send().then(
+      () => undefined,
+      (error: unknown) => error as Thrown,
+    ),
+  );
+  expect({ code: (result?.Code ?? result?.name ?? '').replace(/Exception$/, ''), message: result?.message }).toEqual({ ...refusal, code: refusal.code.replace(/Exception$/, '') });
+  expect({ added, removed, events }).toEqual({ added: [], removed: [], events: [] });
+}

@@ -1,3 +1,4 @@
+import { ApiError } from '../../domain/errors.js';
 import { denied, expired, invalid, malformed } from './refusals.js';
 import { attributeOf, elementsIn, isNamed, onlyChild, optionalChild, textOf, childrenOf, type Name, type XmlElement } from './xml.js';
 
@@ -102,6 +103,16 @@ function nameIn(assertion: XmlElement): { subject: string; subjectType: string }
   const format = attributeOf(name, 'Format') ?? UNSPECIFIED;
   if (format.length > SUBJECT_MAX) throw invalid('NameID in AuthnResponse is too long', 'the format of the NameID is too long');
   return { subject, subjectType: format.startsWith(NAME_ID_2_0) ? format.slice(NAME_ID_2_0.length) : format };
+}
+
+/** Whom an assertion is about, whatever else is wrong with it; nobody where it does not say so as it should. */
+export function subjectIn(assertion: XmlElement): string {
+  try {
+    return nameIn(assertion).subject;
+  } catch (error) {
+    if (error instanceof ApiError) return '';
+    throw error;
+  }
 }
 
 /** The one confirmation by which whoever brings the response is taken for its subject (SAML profiles §4.1.4.2). */

@@ -1,7 +1,6 @@
-import { constants, createDecipheriv, createPrivateKey, privateDecrypt } from 'node:crypto';
+import { createDecipheriv } from 'node:crypto';
 
-import type { Secret } from '../../domain/secret.js';
-import { isSoundPrivateRsa } from '../rsa-keys.js';
+import type { OaepHash, Unwrap, WrappedKey } from './private-keys.js';
 import { unsigned } from './refusals.js';
 import { bytesIn } from './signature.js';
 import { attributeOf, childrenOf, elementsIn, isNamed, onlyChild, optionalChild, type XmlElement } from './xml.js';
@@ -24,24 +23,29 @@ const CIPHERS: Readonly<Record<string, Cipher>> = Object.fromEntries(
 const OAEP_MGF1_SHA1 = 'http://www.w3.org/2001/04/xmlenc#rsa-oaep-mgf1p';
 const OAEP = 'http://www.w3.org/2009/xmlenc11#rsa-oaep';
 /** Digests of OAEP. SHA-1 is sound here: nothing depends on its collisions. */
-const DIGESTS: Readonly<Record<string, string>> = {
-  'http://www.w3.org/2000/09/xmldsig#sha1': 'sha1',
-  'http://www.w3.org/2001/04/xmlenc#sha256': 'sha256',
-  'http://www.w3.org/2001/04/xmldsig-more#sha384': 'sha384',
-  'http://www.w3.org/2001/04/xmlenc#sha512': 'sha512',
+const DIGESTS: Readonly<Record<string, OaepHash>> = {
+  'http://www.w3.org/2000/09/xmldsig#sha1': 'SHA-1',
+  'http://www.w3.org/2001/04/xmlenc#sha256': 'SHA-256',
+  'http://www.w3.org/2001/04/xmldsig-more#sha384': 'SHA-384',
+  'http://www.w3.org/2001/04/xmlenc#sha512': 'SHA-512',
 };
-/** Mask generation of OAEP; what `privateDecrypt` can do is the digest's own. */
-const MASKS: Readonly<Record<string, string>> = Object.fromEntries(['sha1', 'sha256', 'sha384', 'sha512'].map((digest) => [`http://www.w3.org/2009/xmlenc11#mgf1${digest}`, digest]));
+/** Mask generation of OAEP; what Node can do is the digest's own. */
+const MASKS: Readonly<Record<string, OaepHash>> = {
+  'http://www.w3.org/2009/xmlenc11#mgf1sha1': 'SHA-1',
+  'http://www.w3.org/2009/xmlenc11#mgf1sha256': 'SHA-256',
+  'http://www.w3.org/2009/xmlenc11#mgf1sha384': 'SHA-384',
+  'http://www.w3.org/2009/xmlenc11#mgf1sha512': 'SHA-512',
+};
 
 const GCM_IV_BYTES = 12;
 const GCM_TAG_BYTES = 16;
 const CBC_BLOCK_BYTES = 16;
-/** How many wrapped keys may come along: one for each of our keys, and some for others. */
-const WRAPPED_MAX = 4;
+/** How many wrapped keys may come along: one for each of our keys. */
+const WRAPPED_MAX = 2;
 
 /** What an assertion is decrypted with. */
 export interface Decryption {
-  readonly privateKeys: readonly Secret[];
+  readonly unwrap: Unwrap;
   /**
    * Whether a signature that was verified covers the ciphertext. Only then is CBC decrypted: what comes of bytes that
    * anybody may have changed would otherwise tell him, one try after the other, what is in them (padding oracle). A
@@ -54,13 +58,13 @@ export interface Decryption {
  * The text of an EncryptedAssertion (SAML core §2.3.4; XML Encryption 1.1). RSA-OAEP and AES only; RSA PKCS #1 v1.5 is not
  * decrypted at all. Throws InvalidIdentityToken, in the same words whatever does not decrypt.
  */
-export function decrypted(encrypted: XmlElement, { privateKeys, isCovered }: Decryption): string {
+export async function decrypted(encrypted: XmlElement, { unwrap, isCovered }: Decryption): Promise<string> {
   const data = onlyChild(encrypted, ['encryption', 'EncryptedData']);
   const cipher = CIPHERS[algorithmOf(data)];
   if (cipher === undefined) throw unsigned(`it is encrypted with ${algorithmOf(data)}`);
   if (!cipher.isAuthenticated && !isCovered) throw unsigned('it is encrypted with CBC, and no signature covers that');
   const content = cipherValue(data);
-  const plain = contentKeys(wrappedKeys(encrypted, data), { privateKeys, cipher }).map((key) => opened(content, { key, cipher })).find((one) => one !== undefined);
+  const plain = await unwrap(wrappedKeys(encrypted, data), (key) => (key.length === cipher.keyBytes ? opened(content, { key, cipher }) : undefined));
   if (plain === undefined) throw unsigned('it does not decrypt with the private keys of the provider');
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(plain);
@@ -77,43 +81,27 @@ function cipherValue(element: XmlElement): Buffer {
   return bytesIn(onlyChild(onlyChild(element, ['encryption', 'CipherData']), ['encryption', 'CipherValue']));
 }
 
-/** The wrapped keys that came along, beside the data or within it. */
-function wrappedKeys(encrypted: XmlElement, data: XmlElement): readonly XmlElement[] {
+/** The wrapped keys that came along, beside the data or within it, of which the digests can be done. */
+function wrappedKeys(encrypted: XmlElement, data: XmlElement): readonly WrappedKey[] {
   const info = optionalChild(data, ['signature', 'KeyInfo']);
   const wrapped = [...(info === undefined ? [] : childrenOf(info, ['encryption', 'EncryptedKey'])), ...childrenOf(encrypted, ['encryption', 'EncryptedKey'])];
   if (wrapped.length > WRAPPED_MAX) throw unsigned('it has too many keys');
-  return wrapped;
-}
-
-function contentKeys(wrapped: readonly XmlElement[], { privateKeys, cipher }: { privateKeys: readonly Secret[]; cipher: Cipher }): readonly Buffer[] {
-  return wrapped
-    .flatMap((one) => privateKeys.map((privateKey) => unwrapped(one, privateKey)))
-    .filter((key): key is Buffer => key?.length === cipher.keyBytes);
-}
-
-function unwrapped(wrapped: XmlElement, privateKey: Secret): Buffer | undefined {
-  const oaepHash = oaepDigest(onlyChild(wrapped, ['encryption', 'EncryptionMethod']));
-  if (oaepHash === undefined) return undefined;
-  const value = cipherValue(wrapped);
-  try {
-    const key = createPrivateKey(privateKey.reveal());
-    return isSoundPrivateRsa(key) ? privateDecrypt({ key, padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash }, value) : undefined;
-  } catch {
-    // Wrapped for another key, or not at all: that is all one.
-    return undefined;
-  }
+  return wrapped.flatMap((one) => {
+    const oaepHash = oaepDigest(onlyChild(one, ['encryption', 'EncryptionMethod']));
+    return oaepHash === undefined ? [] : [{ value: cipherValue(one), oaepHash }];
+  });
 }
 
 /** The digest of OAEP, where digest and mask generation are those that can be done; with a label (OAEPparams) none can. */
-function oaepDigest(method: XmlElement): string | undefined {
+function oaepDigest(method: XmlElement): OaepHash | undefined {
   const algorithm = attributeOf(method, 'Algorithm');
   if (algorithm !== OAEP && algorithm !== OAEP_MGF1_SHA1) return undefined;
   const parts = elementsIn(method);
   const digestElement = optionalChild(method, ['signature', 'DigestMethod']);
   const maskElement = optionalChild(method, ['encryption11', 'MGF']);
   if (!parts.every((part) => isNamed(part, ['signature', 'DigestMethod']) || isNamed(part, ['encryption11', 'MGF']))) return undefined;
-  const digest = digestElement === undefined ? 'sha1' : DIGESTS[attributeOf(digestElement, 'Algorithm') ?? ''];
-  const mask = maskElement === undefined || algorithm === OAEP_MGF1_SHA1 ? 'sha1' : MASKS[attributeOf(maskElement, 'Algorithm') ?? ''];
+  const digest = digestElement === undefined ? 'SHA-1' : DIGESTS[attributeOf(digestElement, 'Algorithm') ?? ''];
+  const mask = maskElement === undefined || algorithm === OAEP_MGF1_SHA1 ? 'SHA-1' : MASKS[attributeOf(maskElement, 'Algorithm') ?? ''];
   return digest === mask ? digest : undefined;
 }
 
