@@ -139,7 +139,7 @@ export const roleContracts = {
     effect: 'change',
     input: z.object({ RoleName, TagKeys }),
     output: Nothing,
-    errors: ['NoSuchEntity', 'ConcurrentModification'],
+    errors: ['NoSuchEntity', 'InvalidInput', 'ConcurrentModification'],
     access: { action: 'iam:UntagRole', resource: named, context: (input) => ({ 'aws:TagKeys': input.TagKeys }) },
   }),
   ListRoleTags: operation({
