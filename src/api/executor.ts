@@ -345,7 +345,9 @@ function baseCtx(facts: Facts): Omit<ReadCtx, 'read'> {
     source: facts.source,
     protocol: facts.protocol,
     note: (notes) => {
-      facts.notes = { ...facts.notes, ...notes };
+      // What several parts of a call add about it stands side by side.
+      const additional = notes.additional && { ...facts.notes.additional, ...notes.additional };
+      facts.notes = { ...facts.notes, ...notes, ...(additional && { additional }) };
     },
   };
 }

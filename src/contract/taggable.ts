@@ -17,6 +17,8 @@ interface Taggable<N extends z.ZodRawShape> {
   readonly misnamed?: ErrorCode;
   /** What a change is refused with where it cannot be changed. */
   readonly unchangeable?: ErrorCode;
+  /** What the removal of tags is refused with where some may not be named so. */
+  readonly unremovable?: ErrorCode;
 }
 
 type Input<N extends z.ZodRawShape, M extends z.ZodRawShape> = z.ZodObject<N & M>;
@@ -53,7 +55,7 @@ export function taggable<K extends string, N extends z.ZodRawShape>(kind: K, of:
       effect: 'change',
       input: z.object({ ...by, TagKeys }),
       output: Nothing,
-      errors: changing,
+      errors: of.unremovable === undefined ? changing : [...changing, of.unremovable],
       access: { action: `iam:Untag${kind}`, resource, context: (input) => ({ 'aws:TagKeys': (input as { TagKeys: string[] }).TagKeys }) },
     }),
     [`List${kind}Tags`]: operation({

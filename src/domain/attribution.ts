@@ -37,11 +37,23 @@ export function attribution(tags: readonly TagFact[], vouched: Federation | unde
   return { ...(sessionName && { sessionName }), ...(sourceIdentity && { sourceIdentity }) };
 }
 
-/** Refuses (InvalidInput) templates among the tags of a role that could never be filled in. */
+/** Refuses (InvalidInput) templates among the tags of a role that could never be filled in, or whose keys are written otherwise. */
 export function requireTemplates(tags: readonly TagFact[]): void {
+  requireTemplateKeys(tags.map(({ Key }) => Key));
   for (const { Key, Value } of tags) {
-    if (![SESSION_NAME, SOURCE_IDENTITY].map(tagKey).includes(tagKey(Key)) || isTemplate(Value)) continue;
+    if (![SESSION_NAME, SOURCE_IDENTITY].includes(Key) || isTemplate(Value)) continue;
     throw new ApiError('InvalidInput', `The tag ${Key} is not a template: it must have letters, digits and +=,.- and, between two @, at least one name of a claim, as in gh-@repository_id@-@actor_id@; between two claims there must be text that begins with one of +,._-`);
+  }
+}
+
+/**
+ * Refuses (InvalidInput) the key of a template in another case. Tags do not tell cases apart, but policies that keep somebody from changing
+ * templates do: they compare `aws:TagKeys` with what the call says.
+ */
+export function requireTemplateKeys(keys: readonly string[]): void {
+  for (const key of keys) {
+    const template = [SESSION_NAME, SOURCE_IDENTITY].find((name) => tagKey(name) === tagKey(key));
+    if (template !== undefined && template !== key) throw new ApiError('InvalidInput', `The tag ${key} must be written ${template}.`);
   }
 }
 

@@ -28,6 +28,8 @@ export interface IssuerKey {
   readonly kind: 'RSA' | 'EC';
   /** What it may be used with, and nothing else. */
   readonly algorithms: readonly TokenAlgorithm[];
+  /** What it takes to remember it, in bytes. */
+  readonly weight: number;
   /**
    * The key; undefined for what is none. Read when it is first asked for: a point of a curve takes milliseconds to check, and
    * whoever publishes hundreds must not have them all checked.
@@ -65,15 +67,23 @@ const UNKNOWN_KEYS: Rate = { burst: 10, everyMs: 2_000 };
 /** For so long a key id that the issuer does not have is refused without asking again, in milliseconds. */
 const UNKNOWN_MS = 5_000;
 const UNKNOWN_MAX = 100;
-/** How many issuers a node remembers. */
+/** How many issuers a node remembers, and how much what they published may weigh together, in bytes. */
 const ISSUERS_MAX = 1_000;
+const WEIGHT_MAX = 64 * 1_048_576;
+/** What an issuer weighs besides its keys, and a key besides its texts, in bytes. */
+const ISSUER_WEIGHT = 2_048;
+const KEY_WEIGHT = 1_024;
 /** Quotas of AWS: keys of each kind in a key set. */
 const KEYS_MAX = 100;
 /** How many keys of a set are read for one token: of those with its key id, or of all where it says none. */
 const READ_MAX = 10;
-/** The longest key id that tokens may name, and the longest number of a key, in characters: what is longer is not kept. */
+/** The longest key id that tokens may name, in characters: a key with a longer one is not kept. */
 const KEY_ID_MAX = 255;
-const NUMBER_MAX = 2_048;
+/**
+ * The numbers of a key, and how long each may be in characters, with room for leading zeros: a modulus of 8,192 bits, an exponent of
+ * 32, a coordinate of P-521.
+ */
+const NUMBERS = { RSA: { n: 1_400, e: 16 }, EC: { x: 96, y: 96 } } as const;
 const RSA_ALGORITHMS: readonly TokenAlgorithm[] = ['RS256', 'RS384', 'RS512'];
 const CURVES: ReadonlyMap<unknown, TokenAlgorithm> = new Map([
   ['P-256', 'ES256'],
@@ -88,7 +98,7 @@ const CURVES: ReadonlyMap<unknown, TokenAlgorithm> = new Map([
  */
 @Injectable()
 export class OidcIssuers {
-  readonly #known = new LRUCache<string, Known>({ max: ISSUERS_MAX });
+  readonly #known = new LRUCache<string, Known>({ max: ISSUERS_MAX, maxSize: WEIGHT_MAX, sizeCalculation: weigh });
 
   constructor(
     private readonly outbound: Outbound,
@@ -109,9 +119,8 @@ export class OidcIssuers {
     return fitting.slice(0, READ_MAX).flatMap((key) => key.key() ?? []);
   }
 
-  #of({ account, url, thumbprints }: Issuer): Known {
-    // Whom an account pins itself must not be believed for another one, nor must one wait for what another one asks too much of.
-    const name = JSON.stringify([account, url, [...thumbprints].map((thumbprint) => thumbprint.toLowerCase()).sort()]);
+  #of(issuer: Issuer): Known {
+    const name = nameOf(issuer);
     let known = this.#known.get(name);
     if (known === undefined) {
       known = { published: undefined, fetching: undefined, failed: undefined, allowance: this.clock.elapsed(), unknown: new LRUCache({ max: UNKNOWN_MAX }) };
@@ -170,6 +179,7 @@ export class OidcIssuers {
       const keys = await this.#published(issuer);
       known.published = { keys, at: since };
       known.failed = undefined;
+      this.#weighAnew(nameOf(issuer), known);
     } catch (error) {
       const fault = error instanceof OutboundError ? error : new OutboundError('answer', `${issuer.url}: what it publishes cannot be read`, { cause: error });
       const times = (known.failed?.times ?? 0) + 1;
@@ -178,6 +188,13 @@ export class OidcIssuers {
     } finally {
       known.fetching = undefined;
     }
+  }
+
+  /** What was remembered with nothing is so from now on with what was published; what was forgotten meanwhile stays so. */
+  #weighAnew(name: string, known: Known): void {
+    if (this.#known.peek(name) !== known) return;
+    this.#known.delete(name);
+    this.#known.set(name, known);
   }
 
   async #published({ url, ...how }: Issuer): Promise<readonly IssuerKey[]> {
@@ -201,6 +218,15 @@ export class OidcIssuers {
   }
 }
 
+/** Whom an account pins itself must not be believed for another one, nor must one wait for what another one asks too much of. */
+function nameOf({ account, url, thumbprints }: Issuer): string {
+  return JSON.stringify([account, url, thumbprints.map((thumbprint) => thumbprint.toLowerCase()).sort()]);
+}
+
+function weigh({ published }: Known, name: string): number {
+  return ISSUER_WEIGHT + name.length + (published?.keys ?? []).reduce((sum, { weight }) => sum + weight, 0);
+}
+
 function has({ keys }: Published, keyId: string): boolean {
   return keys.some((key) => key.keyId === keyId);
 }
@@ -216,10 +242,11 @@ function readKey(value: Json): IssuerKey | undefined {
   const curve = CURVES.get(value.get('crv'));
   const algorithms = (type === 'RSA' ? RSA_ALGORITHMS : curve === undefined ? [] : [curve]).filter((name) => algorithm === undefined || name === algorithm);
   if (algorithms.length === 0) return undefined;
-  const members = (type === 'RSA' ? ['kty', 'n', 'e'] : ['kty', 'crv', 'x', 'y']).map((name) => [name, value.get(name)] as const);
-  if (!members.every(([, member]) => typeof member === 'string' && member.length <= NUMBER_MAX)) return undefined;
+  const numbers = Object.entries(NUMBERS[type]).map(([name, most]) => ({ name, most, value: value.get(name) }));
+  if (!numbers.every(({ value: number, most }) => typeof number === 'string' && number.length <= most)) return undefined;
+  const members = { kty: type, ...(type === 'EC' && { crv: value.get('crv') }), ...Object.fromEntries(numbers.map(({ name, value: number }) => [name, number])) };
   let read: { readonly key: KeyObject | undefined } | undefined;
-  return { keyId, kind: type, algorithms, key: () => (read ??= { key: publicKey(Object.fromEntries(members)) }).key };
+  return { keyId, kind: type, algorithms, weight: KEY_WEIGHT + 2 * JSON.stringify([keyId, members]).length, key: () => (read ??= { key: publicKey(members) }).key };
 }
 
 function publicKey(jwk: Readonly<Record<string, unknown>>): KeyObject | undefined {

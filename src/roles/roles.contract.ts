@@ -123,7 +123,7 @@ export const roleContracts = {
     errors: ['NoSuchEntity', 'MalformedPolicyDocument', 'LimitExceeded', 'RiskyTrustPolicy'],
     access: { action: 'iam:UpdateAssumeRolePolicy', resource: named },
   }),
-  ...taggable('Role', { called: 'a role', by: { RoleName }, resource: named, route: '/v1/roles/{RoleName}' }),
+  ...taggable('Role', { called: 'a role', by: { RoleName }, resource: named, route: '/v1/roles/{RoleName}', unremovable: 'InvalidInput' }),
   PutRolePermissionsBoundary: operation({
     summary: 'Make a managed policy the permissions boundary of a role: what it does not allow, its sessions may not.',
     aws: 'iam',

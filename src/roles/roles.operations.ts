@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 
-import { requireTemplates } from '../domain/attribution.js';
+import { requireTemplateKeys, requireTemplates } from '../domain/attribution.js';
 import { ApiError } from '../domain/errors.js';
 import { ENTITY_ID_BYTES, entityId } from '../domain/ids.js';
 import type { TagFact } from '../domain/tags.js';
@@ -100,6 +100,7 @@ export class RoleOperations {
       return {};
     },
     UntagRole: async (input, ctx) => {
+      requireTemplateKeys(input.TagKeys);
       const row = await this.#held(ctx, input);
       await this.store.updateTags(ctx.tx, row, withoutTags(row.tags, input.TagKeys, 'insensitive'));
       return {};

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { Delegate } from '../domain/delegation.js';
 import { ApiError } from '../domain/errors.js';
 import { principalArn, principalId, type Caller } from '../domain/principal.js';
+import { TrustedIssuers } from '../identities/trusted-issuers.js';
 import type { IssueCtx } from '../kernel/handler.js';
 import { Authorizer } from '../policies/authorizer.js';
 import { RolesStore } from '../roles/roles.store.js';
@@ -15,6 +16,8 @@ export interface Acting {
   readonly caller: Caller;
   readonly delegate: Delegate;
   readonly expiresAt: Date;
+  /** The account does not trust the identity provider that vouches for him, and only wants to know of it. */
+  readonly isReported: boolean;
 }
 
 /** Lets somebody act for somebody else (RFC 8693 §1.1), where both the role's trust policy and the subject's token say so. */
@@ -25,6 +28,7 @@ export class Delegation {
     private readonly roles: RolesStore,
     private readonly trust: TrustPolicies,
     private readonly authorizer: Authorizer,
+    private readonly trusted: TrustedIssuers,
   ) {}
 
   /** Who shows an actor token. Throws InvalidIdentityToken, also where the subject's token names somebody else, ExpiredTokenException and IDPCommunicationError. */
@@ -34,7 +38,8 @@ export class Delegation {
     const { caller, subject, issuer, expiresAt } = proof;
     if (caller.kind === 'root') throw new ApiError('AccessDenied', 'A root user may not act for anybody.');
     if (subjectToken !== undefined) requireMayAct(subjectToken, proof);
-    return { caller, delegate: { arn: principalArn(caller), subject, issuer }, expiresAt };
+    const isReported = caller.kind === 'federated-identity' && (await this.trusted.verdict(caller.account, caller.provider)) === 'reported';
+    return { caller, delegate: { arn: principalArn(caller), subject, issuer }, expiresAt, isReported };
   }
 
   /** Refuses (AccessDenied) an actor to whom the role does not allow it, or whose own policies do not where they have to. */

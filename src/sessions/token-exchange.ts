@@ -59,8 +59,12 @@ export class TokenExchange {
     // Whatever may be exchanged, it is for assuming a role.
     if (ctx.caller.kind !== 'federated-identity') requireCredential(ctx.caller, { name: 'AssumeRole', service: 'sts' });
     const acting = ActorToken === undefined ? undefined : await this.delegation.verified({ actorToken: ActorToken, subjectToken: subject.token, roleArn: input.RoleArn }, ctx.now);
-    const noted = { ...(subject.tokenId !== undefined && { subjectTokenId: subject.tokenId }), ...(acting && { actor: { ...acting.delegate } }) };
-    ctx.note({ additional: noted });
+    ctx.note({
+      additional: {
+        ...(subject.tokenId !== undefined && { subjectTokenId: subject.tokenId }),
+        ...(acting && { actor: { ...acting.delegate }, ...(acting.isReported && { untrustedActorIssuer: acting.delegate.arn }) }),
+      },
+    });
     const issued = await this.#begun(input, { subject, acting }, ctx);
     // After the subject was judged, so that who is refused himself learns nothing of his actor.
     if (acting !== undefined) await this.delegation.require(acting, input.RoleArn, ctx);
@@ -69,7 +73,7 @@ export class TokenExchange {
     if (type === TOKEN_TYPES.credentials) return { ...answer, Credentials };
     const audience = [Audience ?? tokenEndpointOf(this.endpoint.url)];
     const signed = await this.tokens.issue({ holder: this.#holderOf(issued), audience, algorithm: ALGORITHM, seconds: answer.ExpiresIn, requestTags: [], scope: Scope }, ctx);
-    ctx.note({ additional: { ...noted, jti: signed.tokenId, kid: signed.keyId } });
+    ctx.note({ additional: { jti: signed.tokenId, kid: signed.keyId } });
     return { ...answer, AccessToken: signed.token };
   }
 

@@ -7,6 +7,7 @@ import { effectOf } from '../support/calls.js';
 import type { TestIdp } from '../support/idp.js';
 import { ACCESS_TOKEN, credentialsIn, CREDENTIALS, ID_TOKEN, JWT, OAuth, SESSION, type Form, type OAuthAnswer } from '../support/oauth.js';
 import { Sessions } from '../support/sessions.js';
+import { choose } from '../support/trust-scenarios.js';
 import { allows, ASSUMING, keysOf, trusts, World, type Document, type Role, type User } from '../support/world.js';
 
 let app: TestApp;
@@ -88,6 +89,20 @@ describe('a token of an identity provider', () => {
     // For others it carries nothing that could be exchanged.
     expect(claims).not.toHaveProperty('urn:stint:subject');
     expect(claims).not.toHaveProperty('act');
+  });
+
+  it('is recorded with all there is to say, also where the account does not trust its issuer or that of the actor yet', async () => {
+    const { arn } = await role(trusts({ Federated: provider }, undefined, ['sts:AssumeRoleWithWebIdentity', 'sts:SetContext']));
+    await choose(world, { TrustedIssuersMode: 'report-only' });
+    const [subject_token, actor_token] = [await idp.token(app.clock.now(), { jti: 'the-id' }), await idp.token(app.clock.now(), { sub: 'agent' })];
+    for (const more of [{}, { requested_token_type: CREDENTIALS }]) {
+      const [event] = await app.recordedBy(() => oauth.exchange({ subject_token, subject_token_type: ID_TOKEN, actor_token, actor_token_type: ID_TOKEN, resource: arn, ...more }));
+      const noted = { subjectTokenId: 'the-id', actor: { arn: provider, subject: 'agent', issuer: idp.issuer }, untrustedIssuer: provider, untrustedActorIssuer: provider };
+      const signed = 'requested_token_type' in more ? {} : { jti: expect.any(String) as unknown, kid: expect.any(String) as unknown };
+      expect(event?.record).toMatchObject({ eventName: 'ExchangeToken' });
+      expect((event?.record as { additionalEventData?: unknown }).additionalEventData).toEqual({ ...noted, ...signed });
+    }
+    await choose(world, { TrustedIssuersMode: 'off' });
   });
 
   it('is refused by a role that does not trust it, as one that is not there is', async () => {

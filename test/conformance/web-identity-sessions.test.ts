@@ -1,3 +1,4 @@
+import { TagRoleCommand, UntagRoleCommand } from '@aws-sdk/client-iam';
 import { AssumeRoleCommand, GetCallerIdentityCommand, type AssumeRoleWithWebIdentityCommandOutput } from '@aws-sdk/client-sts';
 
 import type { TestApp } from '../support/app.js';
@@ -58,6 +59,19 @@ describe('AssumeRoleWithWebIdentity', () => {
       roles += 1;
       const { arn } = await world.role(`fixing-${String(roles)}`, trusts(user.arn), { tags: tags.slice(0, 1) });
       await expectSdkRefusal(app, () => app.sts(user).send(new AssumeRoleCommand({ RoleArn: arn, RoleSessionName: 'gh-74-12' })), { code: 'AccessDenied', status: 403, message: 'The role fixes RoleSessionName by what an identity provider says, and none vouches for the caller' });
+    });
+
+    it('keeps its templates from those who may tag it with anything else, however they write their keys', async () => {
+      const { arn, name } = await fixing();
+      const kept = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: ['iam:TagRole', 'iam:UntagRole'], Resource: '*' }, { Effect: 'Deny', Action: ['iam:TagRole', 'iam:UntagRole'], Resource: '*', Condition: { 'ForAnyValue:StringEquals': { 'aws:TagKeys': tags.map(({ Key }) => Key) } } }] };
+      const iam = app.iam(await world.user(`tagger-${String(roles)}`, kept));
+      await iam.send(new TagRoleCommand({ RoleName: name, Tags: [{ Key: 'team', Value: 'one' }] }));
+      for (const [Key, refusal] of [['stint:SessionNameTemplate', 'AccessDenied'], ['Stint:SessionNameTemplate', 'InvalidInputException']] as const) {
+        await expect(iam.send(new TagRoleCommand({ RoleName: name, Tags: [{ Key, Value: 'any-@sub@' }] }))).rejects.toMatchObject({ name: refusal });
+        await expect(iam.send(new UntagRoleCommand({ RoleName: name, TagKeys: ['team', Key] }))).rejects.toMatchObject({ name: refusal });
+      }
+      await iam.send(new UntagRoleCommand({ RoleName: name, TagKeys: ['team'] }));
+      expect(await ask(arn, 'gh-74-12')).toMatchObject({ SourceIdentity: 'octocat' });
     });
 
     it('cannot have a template that could never be filled in', async () => {

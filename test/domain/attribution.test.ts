@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-import { attribution, requireAttribution, requireTemplates, valueOf } from '../../src/domain/attribution.js';
+import { attribution, requireAttribution, requireTemplateKeys, requireTemplates, valueOf } from '../../src/domain/attribution.js';
 import type { Federation } from '../../src/domain/principal.js';
 
 const provider = 'arn:aws:iam::123456789012:oidc-provider/idp.example/Path';
@@ -71,6 +71,14 @@ describe('the names that a role fixes', () => {
 
   it('cannot be templates that could never be filled in', () => {
     requireTemplates([{ Key: 'stint:SessionNameTemplate', Value: '@sub@' }, { Key: 'other', Value: '@' }]);
-    expect(() => { requireTemplates([{ Key: 'Stint:SourceIdentityTemplate', Value: 'plain' }]); }).toThrow('The tag Stint:SourceIdentityTemplate is not a template');
+    expect(() => { requireTemplates([{ Key: 'stint:SourceIdentityTemplate', Value: 'plain' }]); }).toThrow('The tag stint:SourceIdentityTemplate is not a template');
+  });
+
+  it('are written one way only, for policies compare the keys of tags to the letter', () => {
+    requireTemplateKeys(['stint:SessionNameTemplate', 'stint:SourceIdentityTemplate', 'Other', 'stint:SessionNameTemplates']);
+    for (const key of ['Stint:SessionNameTemplate', 'stint:sessionnametemplate', 'STINT:SOURCEIDENTITYTEMPLATE']) {
+      expect(() => { requireTemplateKeys(['team', key]); }).toThrow(`The tag ${key} must be written stint:S`);
+      expect(() => { requireTemplates([{ Key: key, Value: '@sub@' }]); }).toThrow(`The tag ${key} must be written stint:S`);
+    }
   });
 });

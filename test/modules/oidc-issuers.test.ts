@@ -265,6 +265,33 @@ describe('a key set', () => {
     expect(await fault(found('first'))).toBe(expected);
   });
 
+  it('is not remembered beyond 64 MiB of all that issuers publish, however many accounts name them', async () => {
+    const heavy = Array.from({ length: 100 }, (_, index) => ({ kty: 'RSA', alg: 'RS256', e: 'AQAB', n: 'A'.repeat(1_400), kid: `${String(index)}${'k'.repeat(250)}` }));
+    const of = (account: number): Promise<unknown> => keys(heavy[0]?.kid, 'RS256', [idp.thumbprint], String(account));
+    idp.answers.set('/jwks', () => ({ status: 200, body: JSON.stringify({ keys: heavy }) }));
+    for (const account of [1, 2, 1]) await of(account);
+    expect(fetches()).toBe(2);
+    for (let account = 3; account <= 170; account += 1) await of(account);
+    expect(fetches()).toBe(170);
+    await of(170);
+    expect(fetches()).toBe(170);
+    await of(1);
+    expect(fetches()).toBe(171);
+  });
+
+  it.each([
+    ['a modulus', { kty: 'RSA', n: 'A'.repeat(1_401), e: 'AQAB' }, 'RS256'],
+    ['an exponent', { kty: 'RSA', n: 'A'.repeat(342), e: 'A'.repeat(17) }, 'RS256'],
+    ['a coordinate', { kty: 'EC', crv: 'P-256', x: 'A'.repeat(97), y: 'A' }, 'ES256'],
+  ] as const)('has no key with %s that is too long', async (_, key, algorithm) => {
+    idp.answers.set('/jwks', () => ({ status: 200, body: JSON.stringify({ keys: [{ ...key, kid: 'long' }] }) }));
+    expect(await found('long', algorithm)).toBe(0);
+    clock.pass(5_000);
+    expect(await found('long', algorithm)).toBe(0);
+    // It is not even kept: one of this name is looked for again.
+    expect(fetches()).toBe(2);
+  });
+
   it('has a hundred keys of each kind at the most', async () => {
     const { jwk } = await signingKey('k');
     const many = (count: number): string => JSON.stringify({ keys: Array.from({ length: count }, (_, index) => ({ ...jwk, kid: String(index) })) });

@@ -119,6 +119,7 @@ function tagsAndBoundaries(kind: 'User' | 'Role'): Scenario[] {
     { operation: `Tag${kind}`, title: 'beyond the quota', expected: 'LimitExceeded', prepare: given({ Tags: many }) },
     { operation: `Tag${kind}`, title: 'of nobody', expected: 'NoSuchEntity', prepare: nothing({ ...nobody, Tags: [] }) },
     { operation: `Untag${kind}`, title: 'of one it has in another case, and one it has not', expected: 'ok', prepare: given({ TagKeys: ['tEAM', 'none'] }) },
+    ...(kind === 'User' ? [] : [{ operation: 'UntagRole', title: 'of a template in another case', expected: 'InvalidInput', prepare: given({ TagKeys: ['stint:sessionnametemplate'] }) } as const]),
     { operation: `Untag${kind}`, title: 'of nobody', expected: 'NoSuchEntity', prepare: nothing({ ...nobody, TagKeys: ['a'] }) },
     { operation: `List${kind}Tags`, title: 'a page of them', expected: 'ok', prepare: given({ MaxItems: 1 }) },
     { operation: `List${kind}Tags`, title: 'of nobody', expected: 'NoSuchEntity', prepare: nothing(nobody) },

@@ -3,7 +3,7 @@ import type { Condition } from './conditions.js';
 import type { PolicyDocument, Statement } from './grammar.js';
 import { operators } from './operators.js';
 import { END, knownIssuer, saysWhom, WHOLE, type Form, type IssuerRow } from './shared-issuers.js';
-import { admission, holdsWithout, isAbout, isAsked, isBrought, isLimited, ofForm, type Admission } from './trust-limits.js';
+import { admission, holdsWithout, isAbout, isAsked, isBrought, isLimited, ofForm, type Admission, type Narrow } from './trust-limits.js';
 
 /** What may be wrong with a trust policy, by the name that callers go by; docs/trust-linter.md is compared with it. */
 export const trustRiskIds = [
@@ -41,8 +41,8 @@ const WEB_IDENTITY = 'sts:AssumeRoleWithWebIdentity';
 const PUBLIC = new Set(['accounts.google.com', 'cognito-identity.amazonaws.com', 'graph.facebook.com', 'www.amazon.com']);
 /** Keys that every request has, whoever vouches for the caller. */
 const GLOBAL_KEY = /^(?:aws|sts|iam|saml|stint|ec2|s3|kms):/;
-/** Claims that say when and how somebody signed in, or yes and no, but not who he is. */
-const NOT_WHO: ReadonlySet<string> = new Set(['iss', 'aud', 'oaud', 'sub', 'azp', 'iat', 'nbf', 'exp', 'jti', 'typ', 'amr', 'acr', 'auth_time', 'nonce', 'at_hash', 'email_verified', 'ver']);
+/** Claims that say when, how and for what somebody signed in or something runs, or yes and no, but not who it is. */
+const NOT_WHO: ReadonlySet<string> = new Set(['iss', 'aud', 'oaud', 'sub', 'azp', 'iat', 'nbf', 'exp', 'jti', 'typ', 'amr', 'acr', 'auth_time', 'nonce', 'at_hash', 'email_verified', 'ver', 'scope', 'scp', 'sid', 'token_use', 'locale', 'event_name', 'ref_type', 'ref_protected', 'runner_environment', 'run_attempt']);
 
 /** Keys that say who a caller of AWS is, with what is narrow enough for one that may be anybody. */
 const limitsOfAnyone: readonly (readonly [key: string, form: Form])[] = [
@@ -61,7 +61,8 @@ interface Federated extends Admission {
   readonly row: IssuerRow | undefined;
 }
 
-const keyOf = ({ issuer }: Federated, claim: string): string => `${issuer}:${claim}`;
+/** The condition key of a claim; a name with a colon is a key of AWS itself. */
+const keyOf = ({ issuer }: Federated, claim: string): string => (claim.includes(':') ? claim : `${issuer}:${claim}`);
 
 /** The issuer that a Federated principal stands for; undefined for a SAML provider, whose metadata belongs to one organisation. */
 function issuerOf(value: string): string | undefined {
@@ -147,11 +148,18 @@ function clientRisks(federated: Federated, client: string): readonly Found[] {
   return [{ id: 'audience-crosses-organisation', problem: `The values of ${key} fit clients of others: they have wildcards or variables.`, fix: `Write StringEquals on ${key} with the whole id of your client.` }];
 }
 
+/** Which subjects say whom a policy means. */
+function isSubjectOf(row: IssuerRow | undefined): Narrow {
+  if (row === undefined || row.tenancy === 'bound') return saysWhom;
+  const { subject } = row;
+  return subject === undefined ? () => false : ofForm(subject);
+}
+
 function identityRisks(federated: Federated): readonly Found[] {
   const { row } = federated;
   if (row?.client !== undefined) return clientRisks(federated, row.client);
   const [sub, aud] = [keyOf(federated, 'sub'), keyOf(federated, 'aud')];
-  const isSubject = row !== undefined && row.tenancy !== 'bound' && row.subject !== undefined ? ofForm(row.subject) : saysWhom;
+  const isSubject = isSubjectOf(row);
   const hasSubject = isLimited(federated, sub, isSubject);
   const hasAudience = isLimited(federated, aud, saysWhom);
   const hasOther = row?.tenancy === 'cluster' ? false : hasOtherLimit(federated);
