@@ -2,7 +2,9 @@ import { Injectable } from '@nestjs/common';
 
 import type { Delegate } from '../domain/delegation.js';
 import { ApiError } from '../domain/errors.js';
+import { badToken } from '../domain/identity-token.js';
 import { principalArn, principalId, type Caller } from '../domain/principal.js';
+import type { Chain } from '../domain/session-chain.js';
 import type { IssueCtx } from '../kernel/handler.js';
 import { Authorizer } from '../policies/authorizer.js';
 import { RolesStore } from '../roles/roles.store.js';
@@ -15,6 +17,8 @@ export interface Acting {
   readonly caller: Caller;
   readonly delegate: Delegate;
   readonly expiresAt: Date;
+  /** What ends with him ends also what he obtains. */
+  readonly chain: Chain;
 }
 
 /** Lets somebody act for somebody else (RFC 8693 §1.1), where both the role's trust policy and the subject's token say so. */
@@ -31,10 +35,12 @@ export class Delegation {
   async verified({ actorToken, subjectToken, roleArn }: { actorToken: string; subjectToken: string | undefined; roleArn: string }, now: Date): Promise<Acting> {
     const proof = await this.tokens.verify(actorToken, roleArn, now);
     if (proof.refusal !== undefined) throw proof.refusal;
-    const { caller, subject, issuer, expiresAt } = proof;
+    const { caller, subject, issuer, expiresAt, chain = { startedBy: principalId(caller), chain: [] } } = proof;
     if (caller.kind === 'root') throw new ApiError('AccessDenied', 'A root user may not act for anybody.');
+    // Of them nothing would be said, in tokens or in events.
+    if ((caller.session?.delegates ?? []).length > 0) throw badToken('The actor token says that somebody acts for its subject; such a one may not act for others.');
     if (subjectToken !== undefined) requireMayAct(subjectToken, proof);
-    return { caller, delegate: { arn: principalArn(caller), subject, issuer }, expiresAt };
+    return { caller, delegate: { arn: principalArn(caller), subject, issuer }, expiresAt, chain };
   }
 
   /** Refuses (AccessDenied) an actor to whom the role does not allow it, or whose own policies do not where they have to. */

@@ -104,6 +104,11 @@ export class SessionOperations {
     return this.#end(ctx, { kind: 'session', subjects: [row.sessionId], filter: { throughSessionId: row.sessionId } });
   }
 
+  /** Ends a token that was obtained with a long-term key, by its id, and all sessions that were obtained with it. */
+  async endToken(ctx: ChangeCtx, tokenId: string): Promise<void> {
+    await this.#end(ctx, { kind: 'session', subjects: [tokenId], filter: { throughSessionId: tokenId } });
+  }
+
   /** Whether whoever a session acts as still exists. */
   async exists(tx: ReadTx, row: SessionRow): Promise<boolean> {
     if (row.roleId !== null) return (await this.roles.rolesById(tx, [row.roleId])).length > 0;
