@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 
-import type { Delegate } from '../domain/delegation.js';
+import { requireMayAct, type Delegate } from '../domain/delegation.js';
 import { ApiError } from '../domain/errors.js';
-import { badToken } from '../domain/identity-token.js';
+import { badToken, readIdentityToken } from '../domain/identity-token.js';
 import { principalArn, principalId, type Caller } from '../domain/principal.js';
 import type { Chain } from '../domain/session-chain.js';
 import type { IssueCtx } from '../kernel/handler.js';
@@ -10,7 +10,7 @@ import { Authorizer } from '../policies/authorizer.js';
 import { RolesStore } from '../roles/roles.store.js';
 import { TrustPolicies } from '../roles/trust.js';
 import { NOBODY, roleAccount } from './assume-role.js';
-import { requireMayAct, SubjectTokens } from './subject-tokens.js';
+import { SubjectTokens } from './subject-tokens.js';
 
 /** Somebody who wants to act for somebody else, and when what he showed ends. */
 export interface Acting {
@@ -39,7 +39,7 @@ export class Delegation {
     if (caller.kind === 'root') throw new ApiError('AccessDenied', 'A root user may not act for anybody.');
     // Of them nothing would be said, in tokens or in events.
     if ((caller.session?.delegates ?? []).length > 0) throw badToken('The actor token says that somebody acts for its subject; such a one may not act for others.');
-    if (subjectToken !== undefined) requireMayAct(subjectToken, proof);
+    if (subjectToken !== undefined) requireMayAct(readIdentityToken(subjectToken).claims.get('may_act'), proof);
     return { caller, delegate: { arn: principalArn(caller), subject, issuer }, expiresAt, chain };
   }
 

@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { isAccountId } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
 import { badToken, readIdentityToken, requireValidClaims, type UnverifiedToken } from '../domain/identity-token.js';
-import { JsonNumber, isObject, type Json } from '../domain/policy/json.js';
+import { JsonNumber } from '../domain/policy/json.js';
 import type { Chain } from '../domain/session-chain.js';
 import { chainOfToken, HOLDER_CLAIM, openSubject, SUBJECT_CLAIM, type KeyHolder, type Sealed } from '../domain/subject-token.js';
 import { IdentityTokens } from '../federation/identity-tokens.js';
@@ -139,15 +139,6 @@ function refusalOf(token: UnverifiedToken, audience: string, now: Date): ApiErro
     if (error instanceof ApiError) return error;
     throw error;
   }
-}
-
-/** Refuses (InvalidIdentityToken) an actor whom the subject token does not name, where it names any (RFC 8693 §4.4). */
-export function requireMayAct(subjectToken: string, actor: Pick<Proof, 'subject' | 'issuer'>): void {
-  const mayAct = readIdentityToken(subjectToken).claims.get('may_act');
-  if (mayAct === undefined) return;
-  const named = (claim: string): Json | undefined => (isObject(mayAct) ? mayAct.get(claim) : undefined);
-  if (named('sub') === actor.subject && (named('iss') === undefined || named('iss') === actor.issuer)) return;
-  throw badToken('The subject token does not say that this actor may act for its subject (may_act).');
 }
 
 function textIn({ claims }: UnverifiedToken, name: string): string {
