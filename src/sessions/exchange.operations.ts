@@ -71,8 +71,12 @@ export class ExchangeOperations {
     RevokeToken: async (input, ctx) => {
       const found = await this.#find(ctx.tx, input.Token, ctx.caller.account);
       await this.#requireMayEnd(ctx, found);
-      if (found?.row !== undefined) await this.ending.end(ctx, found.row);
-      else if (found?.holder !== undefined) await this.ending.endToken(ctx, tokenIdOf(found.jwt));
+      if (found === undefined) return {};
+      const { row, jwt, holder } = found;
+      // The token itself is not recorded: what was ended is said by the ids.
+      ctx.note({ additional: { ...(row && { revokedSessionId: row.sessionId }), ...(jwt && { revokedTokenId: tokenIdOf(jwt) }) } });
+      if (row !== undefined) await this.ending.end(ctx, row);
+      else if (holder !== undefined) await this.ending.endToken(ctx, tokenIdOf(jwt));
       return {};
     },
   });

@@ -117,6 +117,12 @@ export class SessionsStore {
     return rows.map(({ id }) => id);
   }
 
+  /** Whether somebody of this unique id, or by a token of his, has a part in a session of the account without having asked for it. */
+  async isBeside(tx: ReadTx, account: string, id: string): Promise<boolean> {
+    const rows = await tx.query<unknown[]>('SELECT 1 FROM session WHERE (account_id = $1 OR (issuer_account_id = $1 AND issuer_account_id <> account_id)) AND beside @> $2::jsonb LIMIT 1', [account, JSON.stringify([[id]])]);
+    return rows.length > 0;
+  }
+
   /** Unique ids of the roles that had an ARN when sessions of them were issued. */
   async roleIds(tx: ReadTx, account: string, arn: string): Promise<readonly string[]> {
     const rows = await tx.query<{ id: string }[]>('SELECT DISTINCT role_id AS id FROM session WHERE account_id = $1 AND role_arn = $2', [account, arn]);

@@ -6,7 +6,7 @@ import { TestApp, type Keys } from '../support/app.js';
 import { effectOf } from '../support/calls.js';
 import type { TestIdp } from '../support/idp.js';
 import { ID_TOKEN, JWT, OAuth, type OAuthAnswer } from '../support/oauth.js';
-import { ended, sessionIdOf, shown, standings } from '../support/revoking.js';
+import { asksToEnd, ended, sessionIdOf, shown, standings } from '../support/revoking.js';
 import { Sessions, type TemporaryKeys } from '../support/sessions.js';
 import { allows, keysOf, together, trusts, World, type Role, type User } from '../support/world.js';
 
@@ -86,6 +86,7 @@ describe('a JWT that was obtained with a long-term key', () => {
     expect(added).toHaveLength(1);
     expect(added[0]).toContain(`"subject":"${idOf(jwt)}"`);
     expect(events.map(({ event_name, outcome }) => [event_name, outcome])).toEqual([['RevokeToken', 'success']]);
+    expect(events[0]?.record).toMatchObject({ additionalEventData: { revokedTokenId: idOf(jwt) } });
     expect([await active(jwt), await active(other)]).toEqual([false, true]);
     const again = await effectOf(app, () => oauth.revoke(jwt, alice));
     expect([again.result.status, again.added]).toEqual([200, []]);
@@ -264,8 +265,28 @@ describe('a session in which somebody acts', () => {
     const subject_token = await oauth.jwt(alice);
     const keys = await oauth.credentials({ subject_token, resource: work.arn, actor_token: await idp.token(app.clock.now(), { sub: 'agent-1' }), actor_token_type: ID_TOKEN });
     const direct = await oauth.credentials({ subject_token, resource: work.arn });
-    expect(await ended(app, { PrincipalArn: provider }, world.root)).toBe(1);
-    expect(await standings(app, keys, direct)).toEqual(['ExpiredToken', 'alive']);
+    const other = await oauth.credentials({ subject_token, resource: work.arn, actor_token: await idp.token(app.clock.now(), { sub: 'agent-1' }), actor_token_type: ID_TOKEN });
+    // Either by who he is there, which is nobody else, although he never obtained a session as himself; or all at once.
+    expect(await asksToEnd(app, { PrincipalArn: provider, Subject: 'agent-2' }, world.root)).toMatchObject({ code: 'NoSuchEntity' });
+    expect(await ended(app, { PrincipalArn: provider, Subject: 'agent-1' }, world.root)).toBe(2);
+    expect(await standings(app, keys, other, direct)).toEqual(['ExpiredToken', 'ExpiredToken', 'alive']);
+    app.clock.advance(2);
+    const later = await oauth.credentials({ subject_token, resource: work.arn, actor_token: await idp.token(app.clock.now(), { sub: 'agent-1' }), actor_token_type: ID_TOKEN });
+    expect(await ended(app, { PrincipalArn: provider }, world.root)).toBe(3);
+    expect(await standings(app, later, direct)).toEqual(['ExpiredToken', 'alive']);
+  });
+
+  it('ends with an actor of another account, which is told how many it sees, and not of others of his name', async () => {
+    const abroad = await new World(app).account(fresh());
+    await oauth.enable(abroad);
+    const [alice, agent] = [await user(), await abroad.user('agent', allows('sts:*'))];
+    const work = await world.role(fresh(), together(trusts(alice.arn), trusts(agent.arn, undefined, 'sts:SetContext')), { policy: allows('sts:*') });
+    const keys = await oauth.credentials({ subject_token: await oauth.jwt(alice), resource: work.arn, actor_token: await oauth.jwt(agent), actor_token_type: JWT });
+    const unrelated = await world.user('agent', allows('sts:*'));
+    await ended(app, { PrincipalArn: unrelated.arn }, world.root);
+    expect(await standings(app, keys)).toEqual(['alive']);
+    expect(await ended(app, { PrincipalArn: agent.arn }, abroad.root)).toBe(0);
+    expect(await standings(app, keys)).toEqual(['ExpiredToken']);
   });
 
   it('cannot be had by an actor who is over, or for whom somebody acts', async () => {
