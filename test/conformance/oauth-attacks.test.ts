@@ -76,7 +76,7 @@ describe('a token of somebody else', () => {
   it('is no subject by an audience among others, whoever issued it', async () => {
     const { arn: resource } = await role(trusts({ Federated: provider }, undefined, 'sts:AssumeRoleWithWebIdentity'));
     const with_ = async (claims: Record<string, unknown>): Promise<OAuthAnswer> => oauth.exchange({ subject_token: await idp.token(app.clock.now(), claims), subject_token_type: ID_TOKEN, resource });
-    for (const aud of [[oauth.endpoint, 'https://api.example'], ['stint', 'stint'], [], 'https://api.example']) await expectRefused(() => with_({ aud }), 'invalid_request', /audience|aud/i, []);
+    for (const aud of [[oauth.endpoint, 'https://api.example'], ['stint', 'stint'], [], 'https://api.example']) await expectRefused(() => with_({ aud }), 'invalid_request', /audience|aud/i);
     for (const aud of [oauth.endpoint, [oauth.endpoint]]) expect((await with_({ aud })).status).toBe(200);
   });
 
@@ -111,7 +111,7 @@ describe('a time', () => {
 
   it.each([1e300, 9_007_199_254_740_992, -1, 0, '4102444800', null, true, []])('that is none (%j) is refused', async (exp) => {
     const { arn: resource } = await work();
-    const subject_token = await issued({ sub: 'user-1', exp: exp as never });
+    const subject_token = await issued({ sub: 'user-1', exp: exp });
     await expectRefused(() => oauth.exchange({ subject_token, subject_token_type: ID_TOKEN, resource }), 'invalid_request', /exp|Token expired/);
   });
 
