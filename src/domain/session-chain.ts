@@ -48,8 +48,8 @@ export function revocationKey(kind: RevocationKind, subject: string): Revocation
  * Every revocation that would end a session, each with the time of issue it is held against: a session ends with
  * every session it was obtained through, and each of these with its role and whoever asked for it.
  */
-export function endings({ beside = [], ...own }: Chain): readonly (readonly [RevocationKey, Date])[] {
-  return beside.length === 0 ? endingsOf(own) : [own, ...beside].flatMap(endingsOf);
+export function endings(of: Chain): readonly (readonly [RevocationKey, Date])[] {
+  return of.beside === undefined ? endingsOf(of) : [of, ...of.beside].flatMap(endingsOf);
 }
 
 function endingsOf({ chain, startedBy }: Line): readonly (readonly [RevocationKey, Date])[] {

@@ -124,8 +124,8 @@ function isOwn({ row, holder }: Found, caller: Caller): boolean {
   if (caller.session === undefined) return holder !== undefined && holder.principalId === principalId(caller);
   const { sessionId } = caller.session;
   if (row === undefined) return false;
-  const { beside = [], ...own } = chainOf(row);
-  return [own, ...beside].some(({ chain }) => chain.some((link) => link.sessionId === sessionId));
+  const own = chainOf(row);
+  return [own, ...(own.beside ?? [])].some(({ chain }) => chain.some((link) => link.sessionId === sessionId));
 }
 
 function tokenIdOf(jwt: UnverifiedToken | undefined): string {

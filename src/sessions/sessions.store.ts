@@ -181,11 +181,11 @@ const BESIDE = `jsonb_array_elements(s.beside) AS line, jsonb_array_elements(lin
 /** Sessions that were obtained through those of a role, by unique id: as old as the link that is the role's. */
 const THROUGH_ROLE = `(
   EXISTS (SELECT 1 FROM jsonb_array_elements(s.ancestors) AS link WHERE link->>1 IN (:...roleIds) AND (link->>2)::bigint < :beforeMs)
-  OR EXISTS (SELECT 1 FROM ${BESIDE} WHERE a.n > 1 AND a.link->>1 IN (:...roleIds) AND (a.link->>2)::bigint < :beforeMs))`;
+  OR s.beside IS NOT NULL AND EXISTS (SELECT 1 FROM ${BESIDE} WHERE a.n > 1 AND a.link->>1 IN (:...roleIds) AND (a.link->>2)::bigint < :beforeMs))`;
 /** Sessions of a chain, also of one that leads to them from beside. */
 const OF_CHAIN = `(
   (s.rootSessionId = :rootSessionId AND ${FIRST_MS} < :beforeMs)
-  OR EXISTS (SELECT 1 FROM jsonb_array_elements(s.beside) AS line WHERE line->1->>0 = :rootText AND (line->1->>2)::bigint < :beforeMs))`;
+  OR s.beside IS NOT NULL AND EXISTS (SELECT 1 FROM jsonb_array_elements(s.beside) AS line WHERE line->1->>0 = :rootText AND (line->1->>2)::bigint < :beforeMs))`;
 /** Sessions that somebody obtained, or through such: as old as the link that he obtained, which is the one after his. */
 const OBTAINED = `(
   (s.issuerId IN (:...ids) AND s.issuedAt < :before)
@@ -194,9 +194,9 @@ const OBTAINED = `(
   OR (s.kind = 'federated-user' AND s.principalId IN (:...ids) AND s.issuedAt < :before)
   OR EXISTS (SELECT 1 FROM jsonb_array_elements(s.ancestors) WITH ORDINALITY AS a (link, n)
              WHERE a.link->>1 IN (:...ids) AND COALESCE((s.ancestors->(a.n::int)->>2)::bigint, extract(epoch FROM s.issuedAt) * 1000) < :beforeMs)
-  OR EXISTS (SELECT 1 FROM ${BESIDE}
+  OR s.beside IS NOT NULL AND EXISTS (SELECT 1 FROM ${BESIDE}
              WHERE COALESCE(a.link->>1, a.link#>>'{}') IN (:...ids) AND (line->(a.n::int)->>2)::bigint < :beforeMs)
-  OR EXISTS (SELECT 1 FROM jsonb_array_elements(s.beside) AS line
+  OR s.beside IS NOT NULL AND EXISTS (SELECT 1 FROM jsonb_array_elements(s.beside) AS line
              WHERE line->>0 ~ '^(OIDC|SAML)' AND split_part(line->>0, ':', 1) IN (:...ids) AND (line->1->>2)::bigint < :beforeMs))`;
 /** The longest that any session lasts (AWS STS API Reference: GetSessionToken), in milliseconds. */
 export const LONGEST_SESSION_MS = 129_600_000;
