@@ -1,3 +1,4 @@
+import { DELEGATES_MAX } from './delegation.js';
 import { ApiError } from './errors.js';
 import type { DurationLimit, Granted } from './session-rules.js';
 
@@ -27,8 +28,8 @@ export interface Chain extends Line {
 /** How many sessions a chain may have: its token names them all, so that any of them can be ended. */
 export const CHAIN_LINKS_MAX = 32;
 
-/** How many further lines there may be. */
-export const BESIDE_MAX = 8;
+/** How many further lines there may be: of the token at the beginning, and of each actor his own and that of the token that he began with. */
+export const BESIDE_MAX = 2 * DELEGATES_MAX + 1;
 
 /** The least that is left of a chain when a session is added to it, in seconds. */
 const CHAIN_REST_SECONDS = 900;

@@ -289,6 +289,29 @@ describe('a session in which somebody acts', () => {
     expect(await standings(app, keys)).toEqual(['ExpiredToken']);
   });
 
+  it('ends with each of four actors, each of whom came by a token of his own', async () => {
+    const loop = await world.role(fresh(), { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { AWS: world.root.account }, Action: ['sts:AssumeRole', 'sts:SetContext'] }] }, { policy: allows('sts:*') });
+    const resource = loop.arn;
+    const begun: string[] = [await oauth.jwt(await user())];
+    let keys: TemporaryKeys = await oauth.credentials({ subject_token: begun[0], resource });
+    const before: TemporaryKeys[] = [];
+    for (let index = 0; index < 4; index += 1) {
+      const own = await oauth.jwt(await user());
+      begun.push(own);
+      before.push(keys);
+      keys = await oauth.credentials({ resource, subject_token: await oauth.jwt(keys, { DurationSeconds: 900 }), actor_token: await oauth.token({ subject_token: own, resource }), actor_token_type: JWT });
+    }
+    const [row] = await app.sql<{ beside: unknown[] }>('SELECT beside FROM session WHERE access_key_id = $1', [keys.accessKeyId]);
+    expect(row?.beside).toHaveLength(9);
+    // From the last to the first: each ends what he has a part in, and nothing before.
+    for (const index of [4, 3, 2, 1]) {
+      await oauth.revoke(begun[index] ?? '', world.root);
+      expect(await standings(app, ...before, keys)).toEqual([0, 1, 2, 3, 4].map((place) => (place < index ? 'alive' : 'ExpiredToken')));
+    }
+    await oauth.revoke(begun[0] ?? '', world.root);
+    expect(await standings(app, ...before)).toEqual(before.map(() => 'ExpiredToken'));
+  });
+
   it('cannot be had by an actor who is over, or for whom somebody acts', async () => {
     const { alice, came, actorToken, tokens } = await lent('session');
     const role = await world.role(fresh(), together(trusts(alice.arn), trusts(world.root.account, undefined, 'sts:SetContext')), { policy: allows('sts:*') });

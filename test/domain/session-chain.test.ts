@@ -252,8 +252,8 @@ describe('a session that was obtained with others besides', () => {
   it('has as many lines as there may be, and none is too long', () => {
     let grown = own;
     for (let index = 0; index < BESIDE_MAX; index += 1) grown = joinedChain(grown, [actor]);
-    expect(grown.beside).toHaveLength(8);
-    expect(() => joinedChain(grown, [actor])).toThrow(new ApiError('AccessDenied', 'At most 8 tokens and actors may stand behind a session; here there would be 9.'));
+    expect(grown.beside).toHaveLength(9);
+    expect(() => joinedChain(grown, [actor])).toThrow(new ApiError('AccessDenied', 'At most 9 tokens and actors may stand behind a session; here there would be 10.'));
     const long: Chain = { startedBy: 'AIDA', chain: Array.from({ length: CHAIN_LINKS_MAX }, (_, index) => link(String(index), 'AROA', index)) };
     expect(() => joinedChain(own, [long])).toThrow(/chain of 32 sessions/);
   });
