@@ -16,6 +16,7 @@ import { Mfa1767225600015 } from './1767225600015-mfa.js';
 import { SignIn1767225600016 } from './1767225600016-sign-in.js';
 import { SamlReplay1767225600017 } from './1767225600017-saml-replay.js';
 import { AccountSettings1767225600018 } from './1767225600018-account-settings.js';
+import { SessionLines1767225600019 } from './1767225600019-session-lines.js';
 
 /** Every migration, oldest first: listed by hand, so that the built program and the tests run the same ones. */
 export const migrations = [
@@ -37,4 +38,5 @@ export const migrations = [
   SignIn1767225600016,
   SamlReplay1767225600017,
   AccountSettings1767225600018,
+  SessionLines1767225600019,
 ] as const;

@@ -15,7 +15,8 @@ import { parseForm } from './form.js';
 import { exchangeBody, exchangeInput, introspectionBody, oauthError, requireForm, TOKEN_EXCHANGE, tokenInput, type OAuthEndpoint } from './oauth.codec.js';
 import { Operations } from './registry.js';
 
-const FORM = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
+/** The charset is UTF-8 (RFC 6749 appendix B); in another one the same bytes would mean something else. */
+const FORM = /^application\/x-www-form-urlencoded\s*(?:;\s*charset="?utf-8"?\s*)?$/i;
 /** The longest form, in bytes: two tokens of the longest kind, escaped, and what else there can be. */
 const FORM_MAX_BYTES = 65_536;
 /** How callers of introspection and revocation are known; no name for it is registered. */
@@ -127,7 +128,7 @@ function readForm(request: FastifyRequest, { incoming }: Opened): ReadonlyMap<st
   const { http, body } = incoming;
   if (http.method !== 'POST') throw new ApiError('MethodNotAllowed', 'This endpoint takes POST.', { detail: { verbs: ['POST'] } });
   if (http.query !== '') throw new ApiError('ValidationError', 'Parameters belong into the body, none into the address.');
-  if (!FORM.test(request.headers['content-type'] ?? '')) throw new ApiError('UnsupportedMediaType', 'The body must be sent as application/x-www-form-urlencoded.');
+  if (!FORM.test(request.headers['content-type'] ?? '')) throw new ApiError('UnsupportedMediaType', 'The body must be sent as application/x-www-form-urlencoded, in UTF-8.');
   if (body.length > FORM_MAX_BYTES) throw new ApiError('RequestEntityTooLarge', `A form may have at most ${String(FORM_MAX_BYTES)} bytes.`);
   const scheme = /^\s*([\w-]+)/.exec(request.headers.authorization ?? '')?.[1]?.toLowerCase();
   if (scheme !== undefined && scheme !== 'aws4-hmac-sha256') throw new ApiError('ValidationError', 'Clients are public: nobody is known by this Authorization; sign with AWS Signature Version 4 where a signature is needed.', { detail: { oauth: 'invalid_client' } });

@@ -1,4 +1,6 @@
 import { ApiError } from './errors.js';
+import { badToken } from './identity-token.js';
+import { isObject, type Json } from './policy/json.js';
 
 /** Somebody who acts for somebody else (RFC 8693 §4.1). */
 export interface Delegate {
@@ -17,6 +19,14 @@ export function delegated(newest: Delegate | undefined, before: readonly Delegat
   const all = newest === undefined ? before : [newest, ...before];
   if (all.length > DELEGATES_MAX) throw new ApiError('AccessDenied', `At most ${String(DELEGATES_MAX)} may act for one another; this one would be the ${String(all.length)}th.`);
   return all;
+}
+
+/** Refuses (InvalidIdentityToken) an actor whom the claim `may_act` of a subject token does not name, where there is one (RFC 8693 §4.4). */
+export function requireMayAct(mayAct: Json | undefined, actor: Pick<Delegate, 'subject' | 'issuer'>): void {
+  if (mayAct === undefined) return;
+  const named = (claim: string): Json | undefined => (isObject(mayAct) ? mayAct.get(claim) : undefined);
+  if (named('sub') === actor.subject && (named('iss') === undefined || named('iss') === actor.issuer)) return;
+  throw badToken('The subject token does not say that this actor may act for its subject (may_act).');
 }
 
 /** The claim `act`: the newest outside, and in it who acted before (RFC 8693 §4.1); undefined where nobody acts. */

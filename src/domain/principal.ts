@@ -1,6 +1,6 @@
 import { assumedRoleArn, federatedUserArn, iamArn, rootArn, type AccountId } from './arn.js';
 import type { Delegate } from './delegation.js';
-import type { ChainLink } from './session-chain.js';
+import type { ChainLink, Line } from './session-chain.js';
 import type { TagFact } from './tags.js';
 
 /** Condition keys that an identity provider stands for, with their values; names in lower case. */
@@ -46,6 +46,8 @@ export interface SessionFacts {
   readonly chain: readonly ChainLink[];
   /** Unique id of whoever asked for the first session of the chain. */
   readonly startedBy: string;
+  /** Lines of the tokens and actors behind it, with which it ends as well; absent where there are none. */
+  readonly beside?: readonly Line[];
   readonly sourceIdentity?: string;
   /** Session tags, inherited ones among them. */
   readonly tags: readonly TagFact[];

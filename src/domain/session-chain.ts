@@ -1,3 +1,4 @@
+import { DELEGATES_MAX } from './delegation.js';
 import { ApiError } from './errors.js';
 import type { DurationLimit, Granted } from './session-rules.js';
 
@@ -10,13 +11,25 @@ export interface ChainLink {
 }
 
 /** The sessions that led to a session, itself last, and the unique id of whoever asked for the first. */
-export interface Chain {
+export interface Line {
   readonly startedBy: string;
   readonly chain: readonly ChainLink[];
 }
 
+/** All that a session ends with. */
+export interface Chain extends Line {
+  /**
+   * Further lines that lead to it or to one of its chain: those of the tokens that were exchanged for it, and of whoever acts. Such a token is a link
+   * by its id. Absent where there are none.
+   */
+  readonly beside?: readonly Line[];
+}
+
 /** How many sessions a chain may have: its token names them all, so that any of them can be ended. */
 export const CHAIN_LINKS_MAX = 32;
+
+/** How many further lines there may be: of the token at the beginning, and of each actor his own and that of the token that he began with. */
+export const BESIDE_MAX = 2 * DELEGATES_MAX + 1;
 
 /** The least that is left of a chain when a session is added to it, in seconds. */
 const CHAIN_REST_SECONDS = 900;
@@ -36,7 +49,11 @@ export function revocationKey(kind: RevocationKind, subject: string): Revocation
  * Every revocation that would end a session, each with the time of issue it is held against: a session ends with
  * every session it was obtained through, and each of these with its role and whoever asked for it.
  */
-export function endings({ chain, startedBy }: Chain): readonly (readonly [RevocationKey, Date])[] {
+export function endings(of: Chain): readonly (readonly [RevocationKey, Date])[] {
+  return of.beside === undefined ? endingsOf(of) : [of, ...of.beside].flatMap(endingsOf);
+}
+
+function endingsOf({ chain, startedBy }: Line): readonly (readonly [RevocationKey, Date])[] {
   const found: (readonly [RevocationKey, Date])[] = [];
   const root = chain[0]?.sessionId ?? '';
   let obtainedBy = startedBy;
@@ -71,10 +88,26 @@ export function endedAt(chain: Chain, revocations: readonly { readonly key: Revo
 /** The chain of a session that is obtained with another one. Throws AccessDenied where it would have too many links. */
 export function longerChain(parent: Chain | undefined, link: ChainLink, startedBy: string): Chain {
   if (parent === undefined) return { startedBy, chain: [link] };
-  if (parent.chain.length >= CHAIN_LINKS_MAX) {
-    throw new ApiError('AccessDenied', `This session was obtained through a chain of ${String(CHAIN_LINKS_MAX)} sessions, which is the most there may be. Sign in again to begin a new chain.`);
-  }
-  return { startedBy: parent.startedBy, chain: [...parent.chain, link] };
+  requireRoom(parent);
+  return { startedBy: parent.startedBy, chain: [...parent.chain, link], ...(parent.beside && { beside: parent.beside }) };
+}
+
+/**
+ * A chain whose last session was obtained with others besides, of which each has a chain of its own that now leads to it. Throws AccessDenied where
+ * there would be too many links or lines.
+ */
+export function joinedChain(own: Chain, others: readonly Chain[]): Chain {
+  const link = own.chain.at(-1);
+  if (others.length === 0 || link === undefined) return own;
+  others.forEach(requireRoom);
+  const beside = [...(own.beside ?? []), ...others.flatMap(({ startedBy, chain, beside: more = [] }): readonly Line[] => [{ startedBy, chain: [...chain, link] }, ...more])];
+  if (beside.length > BESIDE_MAX) throw new ApiError('AccessDenied', `At most ${String(BESIDE_MAX)} tokens and actors may stand behind a session; here there would be ${String(beside.length)}.`);
+  return { ...own, beside };
+}
+
+function requireRoom({ chain }: Line): void {
+  if (chain.length < CHAIN_LINKS_MAX) return;
+  throw new ApiError('AccessDenied', `This session was obtained through a chain of ${String(CHAIN_LINKS_MAX)} sessions, which is the most there may be. Sign in again to begin a new chain.`);
 }
 
 /**

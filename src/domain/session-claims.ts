@@ -2,7 +2,7 @@ import { isAccountId, type AccountId } from './arn.js';
 import type { Delegate } from './delegation.js';
 import type { FederatingUser, Federation, PassedPolicies, SessionFacts, SessionOrigin } from './principal.js';
 import { Secret } from './secret.js';
-import type { ChainLink } from './session-chain.js';
+import type { ChainLink, Line } from './session-chain.js';
 import type { TagFact } from './tags.js';
 
 /** What the token of every session carries. */
@@ -60,7 +60,8 @@ export function encodeClaims(claims: SessionClaims): string {
     o: session.origin,
     e: session.expiresAt.getTime(),
     b: session.startedBy,
-    c: session.chain.map(({ sessionId, principalId, issuedAt }) => [sessionId, principalId, issuedAt.getTime()]),
+    c: session.chain.map(linkTexts),
+    j: session.beside?.map((line) => [line.startedBy, ...line.chain.map((each) => ownPlace(session.chain, each) ?? linkTexts(each))]),
     d: session.sourceIdentity,
     f: session.narrowedFrom?.getTime(),
     g: session.tags.length === 0 ? undefined : session.tags.map(({ Key, Value }) => [Key, Value]),
@@ -72,6 +73,16 @@ export function encodeClaims(claims: SessionClaims): string {
     y: session.ceilings?.map(({ inline = '', arns }) => [inline, ...arns]),
     z: session.delegates?.map(({ arn, subject, issuer }) => [arn, subject, issuer]),
   });
+}
+
+function linkTexts({ sessionId, principalId, issuedAt }: ChainLink): readonly [string, string, number] {
+  return [sessionId, principalId, issuedAt.getTime()];
+}
+
+/** Every line beside a chain meets it in some link, which is not written twice. */
+function ownPlace(chain: readonly ChainLink[], { sessionId, principalId, issuedAt }: ChainLink): number | undefined {
+  const found = chain.findIndex((own) => own.sessionId === sessionId && own.principalId === principalId && own.issuedAt.getTime() === issuedAt.getTime());
+  return found < 0 ? undefined : found;
 }
 
 function who(claims: SessionClaims): Record<string, string | undefined> {
@@ -124,6 +135,7 @@ function decodeSession(members: Members): SessionFacts | undefined {
   members.text('o');
   const chain = members.list('c', link);
   const own = chain.at(-1);
+  const beside = members.optionalList('j', lineOf(chain));
   const policies = members.optionalList('l', text);
   const sourceIdentity = members.optionalText('d');
   const mfaAt = members.optionalTime('m');
@@ -144,6 +156,7 @@ function decodeSession(members: Members): SessionFacts | undefined {
     expiresAt,
     chain,
     startedBy,
+    ...(beside !== undefined && { beside }),
     tags,
     transitiveTagKeys,
     scopedDown,
@@ -194,6 +207,14 @@ const link: Reader<ChainLink> = (value) => {
   const issuedAt = time(at);
   return typeof sessionId === 'string' && typeof principalId === 'string' && issuedAt !== undefined && more.length === 0 ? { sessionId, principalId, issuedAt } : undefined;
 };
+
+function lineOf(chain: readonly ChainLink[]): Reader<Line> {
+  return (value) => {
+    const [startedBy, ...items] = Array.isArray(value) ? (value as unknown[]) : [];
+    const links = items.map((item) => (typeof item === 'number' ? chain[item] : link(item))).filter((item) => item !== undefined);
+    return typeof startedBy === 'string' && links.length > 0 && links.length === items.length ? { startedBy, chain: links } : undefined;
+  };
+}
 
 /**
  * Reads sealed members one by one and remembers whether all was well. A member nobody asked for makes the

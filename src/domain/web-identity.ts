@@ -1,7 +1,6 @@
 import { actClaim } from './delegation.js';
 import { ApiError } from './errors.js';
 import { principalArn, type Caller } from './principal.js';
-import { SUBJECT_CLAIM } from './subject-token.js';
 import type { TagFact } from './tags.js';
 
 /** What a web identity token says about a call: whose it is and what it is for. */
@@ -17,8 +16,8 @@ export interface WebIdentityFacts {
   readonly requestTags: readonly TagFact[];
   /** What the token was limited to when it was exchanged. */
   readonly scope?: string | undefined;
-  /** Whose token it is, sealed, where it can be exchanged. */
-  readonly sealedSubject?: string | undefined;
+  /** Whose token it is, sealed, and the claim that it is sealed for. */
+  readonly sealed?: readonly [claim: string, text: string] | undefined;
 }
 
 /** The longest payload of a token, in bytes of JSON: it has to pass through proxies as a header. */
@@ -44,7 +43,7 @@ export function webIdentityClaims(facts: WebIdentityFacts): Record<string, unkno
     sid: session?.sessionId,
     scope: facts.scope,
     act: actClaim(session?.delegates ?? []),
-    [SUBJECT_CLAIM]: facts.sealedSubject,
+    ...(facts.sealed !== undefined && { [facts.sealed[0]]: facts.sealed[1] }),
     'https://sts.amazonaws.com/': defined({
       aws_account: caller.account,
       source_region: facts.region,

@@ -141,6 +141,7 @@ export class FederatedAssumption {
       minRemaining: asked.MinRemaining,
       minimumTokenSize: asked.MinimumSessionTokenSize,
       operation: bounds?.operation ?? asked.operation,
+      joined: bounds?.joined,
     });
     ctx.note({ resources: [{ accountId: role.accountId, type: 'AWS::IAM::Role', ARN: asked.RoleArn }] });
     return {

@@ -81,6 +81,7 @@ export class RoleAssumption {
       minRemaining: input.MinRemaining,
       minimumTokenSize: input.MinimumSessionTokenSize,
       operation: bounds?.operation ?? 'AssumeRole',
+      joined: bounds?.joined,
     });
     ctx.note({ resources: [{ accountId: role.accountId, type: 'AWS::IAM::Role', ARN: input.RoleArn }], alsoAccount: role.accountId });
     const isPacked = packed.policies !== undefined || (input.Tags?.length ?? 0) > 0;

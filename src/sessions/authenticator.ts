@@ -3,9 +3,10 @@ import { LRUCache } from 'lru-cache';
 
 import { accountId, type AccountId } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
-import type { FederatingUser, Holder } from '../domain/principal.js';
+import { principalId, type FederatingUser, type Holder } from '../domain/principal.js';
 import type { Secret } from '../domain/secret.js';
 import { openSession, type SessionClaims } from '../domain/session-token.js';
+import { chainOfToken, type KeyHolder } from '../domain/subject-token.js';
 import { checkScope, parseSignature, signingKey, verifySignature, type HttpRequest, type SignedRequest } from '../domain/sigv4.js';
 import type { AccessKeyRow } from '../identities/identities.entities.js';
 import { IdentitiesStore } from '../identities/identities.store.js';
@@ -86,17 +87,20 @@ export class Authenticator {
     return {
       secretOf: key.secret,
       secret: () => this.keyring.openAccessKey(key.accessKeyId, key.secret),
-      identify: async () => ({ caller: await this.ownerOf(key) }),
+      identify: async () => {
+        const caller = await this.#ownerOf(key);
+        if (caller === undefined) throw invalidToken({ accessKeyId: key.accessKeyId, why: 'its user is gone' });
+        return { caller };
+      },
     };
   }
 
-  /** Whose long-term key it is. Throws InvalidClientTokenId where he is gone. */
-  async ownerOf(key: AccessKeyRow): Promise<Holder> {
+  /** Whose long-term key it is; undefined where he is gone. */
+  async #ownerOf(key: AccessKeyRow): Promise<Holder | undefined> {
     const account = accountId(key.accountId);
     if (key.userId === null) return { kind: 'root', account, accessKeyId: key.accessKeyId };
     const user = await this.identities.findUser(key.userId);
-    if (user === undefined) throw invalidToken({ accessKeyId: key.accessKeyId, why: 'its user is gone' });
-    return { kind: 'user', account, accessKeyId: key.accessKeyId, userId: user.userId, userName: user.userName, path: user.path };
+    return user && { kind: 'user', account, accessKeyId: key.accessKeyId, userId: user.userId, userName: user.userName, path: user.path };
   }
 
   async #temporary(signed: SignedRequest, token: string, now: Date): Promise<Credential> {
@@ -127,6 +131,18 @@ export class Authenticator {
     const { caller, gone } = await this.#acting(claims);
     const why = this.revocations.isEnded(claims.session) ? 'revoked' : gone;
     return why === undefined ? { caller } : { caller, over: expiredToken(why) };
+  }
+
+  /**
+   * Who obtained a token with a long-term key, and whether the token is over: it was revoked, or all that he obtained until then. Undefined where the key
+   * is gone or inactive, or its owner is another.
+   */
+  async keyHolderOf(holder: KeyHolder, tokenId: string): Promise<Pick<Authenticated, 'caller' | 'over'> | undefined> {
+    const key = await this.identities.findAccessKey(holder.accessKeyId);
+    if (key?.status !== 'Active') return undefined;
+    const caller = await this.#ownerOf(key);
+    if (caller === undefined || principalId(caller) !== holder.principalId) return undefined;
+    return this.revocations.isEnded(chainOfToken(holder, tokenId)) ? { caller, over: expiredToken('revoked') } : { caller };
   }
 
   async #acting(claims: SessionClaims): Promise<Acting> {

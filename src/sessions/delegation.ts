@@ -1,15 +1,17 @@
 import { Injectable } from '@nestjs/common';
 
-import type { Delegate } from '../domain/delegation.js';
+import { requireMayAct, type Delegate } from '../domain/delegation.js';
 import { ApiError } from '../domain/errors.js';
+import { badToken, readIdentityToken } from '../domain/identity-token.js';
 import { principalArn, principalId, type Caller } from '../domain/principal.js';
+import type { Chain } from '../domain/session-chain.js';
 import { TrustedIssuers } from '../identities/trusted-issuers.js';
 import type { IssueCtx } from '../kernel/handler.js';
 import { Authorizer } from '../policies/authorizer.js';
 import { RolesStore } from '../roles/roles.store.js';
 import { TrustPolicies } from '../roles/trust.js';
 import { NOBODY, roleAccount } from './assume-role.js';
-import { requireMayAct, SubjectTokens } from './subject-tokens.js';
+import { SubjectTokens } from './subject-tokens.js';
 
 /** Somebody who wants to act for somebody else, and when what he showed ends. */
 export interface Acting {
@@ -18,6 +20,8 @@ export interface Acting {
   readonly expiresAt: Date;
   /** The account does not trust the identity provider that vouches for him, and only wants to know of it. */
   readonly isReported: boolean;
+  /** What ends with him ends also what he obtains. */
+  readonly chain: Chain;
 }
 
 /** Lets somebody act for somebody else (RFC 8693 §1.1), where both the role's trust policy and the subject's token say so. */
@@ -35,11 +39,13 @@ export class Delegation {
   async verified({ actorToken, subjectToken, roleArn }: { actorToken: string; subjectToken: string | undefined; roleArn: string }, now: Date): Promise<Acting> {
     const proof = await this.tokens.verify(actorToken, roleArn, now);
     if (proof.refusal !== undefined) throw proof.refusal;
-    const { caller, subject, issuer, expiresAt } = proof;
+    const { caller, subject, issuer, expiresAt, chain = { startedBy: principalId(caller), chain: [] } } = proof;
     if (caller.kind === 'root') throw new ApiError('AccessDenied', 'A root user may not act for anybody.');
-    if (subjectToken !== undefined) requireMayAct(subjectToken, proof);
+    // Of them nothing would be said, in tokens or in events.
+    if ((caller.session?.delegates ?? []).length > 0) throw badToken('The actor token says that somebody acts for its subject; such a one may not act for others.');
+    if (subjectToken !== undefined) requireMayAct(readIdentityToken(subjectToken).claims.get('may_act'), proof);
     const isReported = caller.kind === 'federated-identity' && (await this.trusted.verdict(caller.account, caller.provider)) === 'reported';
-    return { caller, delegate: { arn: principalArn(caller), subject, issuer }, expiresAt, isReported };
+    return { caller, delegate: { arn: principalArn(caller), subject, issuer }, expiresAt, chain, isReported };
   }
 
   /** Refuses (AccessDenied) an actor to whom the role does not allow it, or whose own policies do not where they have to. */

@@ -78,7 +78,7 @@ export const exchangeContracts = {
     access: { action: 'stint:IntrospectToken', resource: () => ({ arn: '*' }) },
   }),
   RevokeToken: operation({
-    summary: 'End the session behind a token and every session that was obtained with it; what is no such token is answered alike.',
+    summary: 'End a token, the session behind it and every session that was obtained with it; what is no such token is answered alike.',
     rest: 'POST /v1/tokens/revoke',
     effect: 'change',
     input: z.object(tokenIn),

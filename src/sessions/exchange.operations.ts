@@ -3,12 +3,11 @@ import { hash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { z } from 'zod';
 
-import { rootArn } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
 import { readIdentityToken, type UnverifiedToken } from '../domain/identity-token.js';
 import { isObject, JsonNumber, type Json } from '../domain/policy/json.js';
-import type { Caller } from '../domain/principal.js';
-import { IdentitiesStore } from '../identities/identities.store.js';
+import { principalId, type Caller } from '../domain/principal.js';
+import type { KeyHolder } from '../domain/subject-token.js';
 import type { ReadTx } from '../kernel/database.js';
 import { implement, type ChangeCtx } from '../kernel/handler.js';
 import { Authorizer } from '../policies/authorizer.js';
@@ -27,9 +26,12 @@ type Introspected = z.input<typeof exchangeContracts.IntrospectToken.output>;
 interface Found {
   readonly row: SessionRow | undefined;
   readonly jwt: UnverifiedToken | undefined;
+  /** Who obtained it, where no session is behind it. */
+  readonly holder?: KeyHolder | undefined;
 }
 
 const INACTIVE: Introspected = { Active: false };
+const NO_SESSION = '00000000-0000-0000-0000-000000000000';
 
 /** Use cases of OAuth 2.0 clients. */
 @Injectable()
@@ -42,7 +44,6 @@ export class ExchangeOperations {
     private readonly sessions: SessionsStore,
     private readonly ending: SessionOperations,
     private readonly revocations: Revocations,
-    private readonly identities: IdentitiesStore,
     private readonly authorizer: Authorizer,
   ) {}
 
@@ -57,8 +58,8 @@ export class ExchangeOperations {
       },
       handle: async (input, ctx) => {
         // Once more, for when it ends: whose it is has been proved.
-        const { expiresAt, tokenId } = this.subjects.read(input.SubjectToken);
-        return this.exchange.exchange(input, { operation: 'ExchangeToken', expiresAt, token: input.SubjectToken, tokenId }, ctx);
+        const { expiresAt, tokenId, chain } = this.subjects.read(input.SubjectToken);
+        return this.exchange.exchange(input, { operation: 'ExchangeToken', expiresAt, token: input.SubjectToken, tokenId, chain }, ctx);
       },
     },
     ExchangeSession: (input, ctx) => {
@@ -69,8 +70,13 @@ export class ExchangeOperations {
     IntrospectToken: async (input, ctx) => ctx.read((tx) => this.#introspected(tx, input.Token, ctx)),
     RevokeToken: async (input, ctx) => {
       const found = await this.#find(ctx.tx, input.Token, ctx.caller.account);
-      await this.#requireMayEnd(ctx, found?.row);
-      if (found?.row !== undefined) await this.ending.end(ctx, found.row);
+      await this.#requireMayEnd(ctx, found);
+      if (found === undefined) return {};
+      const { row, jwt, holder } = found;
+      // The token itself is not recorded: what was ended is said by the ids.
+      ctx.note({ additional: { ...(row && { revokedSessionId: row.sessionId }), ...(jwt && { revokedTokenId: tokenIdOf(jwt) }) } });
+      if (row !== undefined) await this.ending.end(ctx, row);
+      else if (holder !== undefined) await this.ending.endToken(ctx, tokenIdOf(jwt));
       return {};
     },
   });
@@ -84,14 +90,15 @@ export class ExchangeOperations {
     }
     if (this.subjects.issuingAccount(jwt) !== account || !(await this.keys.isSigned(account, jwt))) return undefined;
     const sessionId = textIn(jwt.claims.get('sid'));
-    return { row: sessionId === undefined ? undefined : await this.sessions.find(tx, account, sessionId), jwt };
+    if (sessionId !== undefined) return { row: await this.sessions.find(tx, account, sessionId), jwt };
+    return { row: undefined, jwt, holder: await this.subjects.keyHolderIn(jwt) };
   }
 
   async #introspected(tx: ReadTx, text: string, { caller, now }: { caller: Caller; now: Date }): Promise<Introspected> {
     const found = await this.#find(tx, text, caller.account);
     if (found === undefined) return INACTIVE;
-    const { row, jwt } = found;
-    const isAlive = row === undefined ? jwt !== undefined && !jwt.claims.has('sid') && (await this.#isThere(tx, jwt, caller.account)) : await this.#isLive(tx, row, now);
+    const { row, jwt, holder } = found;
+    const isAlive = row === undefined ? holder !== undefined && (await this.subjects.isKept(holder, tokenIdOf(jwt))) : await this.#isLive(tx, row, now);
     const shown = jwt === undefined ? ofSession(row) : ofToken(jwt);
     return isAlive && shown.ExpiresAt !== undefined && now < shown.ExpiresAt ? { Active: true, ...shown, ...(row && { SessionId: row.sessionId }) } : INACTIVE;
   }
@@ -100,23 +107,29 @@ export class ExchangeOperations {
     return now < row.expiresAt && !this.revocations.isEnded(chainOf(row)) && (await this.ending.exists(tx, row));
   }
 
-  /** Whether whoever obtained a token with a long-term key still exists. */
-  async #isThere(tx: ReadTx, { claims }: UnverifiedToken, account: string): Promise<boolean> {
-    const subject = textIn(claims.get('sub')) ?? '';
-    return subject === rootArn(account) || (await this.identities.userByArnIn(tx, subject)) !== undefined;
-  }
-
   /**
-   * Refuses (AccessDenied) who may not end sessions; a session may always end itself and what was obtained with it. What is no token is judged as a
-   * session that nobody has, so that only who may end any learns nothing by asking.
+   * Refuses (AccessDenied) who may not end sessions; a session may always end itself and what was obtained with it, and who holds a long-term key the
+   * tokens that he obtained so. Such a token is judged as a session of its id, and what is no token as one that nobody has, so that only who may end any
+   * learns nothing by asking.
    */
-  async #requireMayEnd(ctx: ChangeCtx, row: SessionRow | undefined): Promise<void> {
+  async #requireMayEnd(ctx: ChangeCtx, found: Found | undefined): Promise<void> {
     const { caller } = ctx;
-    const own = caller.session?.sessionId;
-    if (own !== undefined && row !== undefined && chainOf(row).chain.some(({ sessionId }) => sessionId === own)) return;
-    const sessionId = row?.sessionId ?? '00000000-0000-0000-0000-000000000000';
+    if (found !== undefined && isOwn(found, caller)) return;
+    const sessionId = found?.row?.sessionId ?? (found?.holder === undefined ? NO_SESSION : tokenIdOf(found.jwt));
     await this.authorizer.require(ctx, { action: 'stint:RevokeSession', resource: `arn:aws:stint::${caller.account}:session/${sessionId}`, resourceAccount: caller.account });
   }
+}
+
+function isOwn({ row, holder }: Found, caller: Caller): boolean {
+  if (caller.session === undefined) return holder !== undefined && holder.principalId === principalId(caller);
+  const { sessionId } = caller.session;
+  if (row === undefined) return false;
+  const own = chainOf(row);
+  return [own, ...(own.beside ?? [])].some(({ chain }) => chain.some((link) => link.sessionId === sessionId));
+}
+
+function tokenIdOf(jwt: UnverifiedToken | undefined): string {
+  return textIn(jwt?.claims.get('jti')) ?? NO_SESSION;
 }
 
 function parsed(text: string): UnverifiedToken | undefined {

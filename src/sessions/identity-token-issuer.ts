@@ -4,7 +4,7 @@ import { NONCE_BYTES } from '../domain/aead.js';
 import { ApiError } from '../domain/errors.js';
 import type { SigningAlgorithm } from '../domain/issuer-keys.js';
 import { principalId, type Holder } from '../domain/principal.js';
-import { sealSubject } from '../domain/subject-token.js';
+import { chainOfToken, HOLDER_CLAIM, sealSubject, SUBJECT_CLAIM } from '../domain/subject-token.js';
 import type { TagFact } from '../domain/tags.js';
 import { webIdentityClaims } from '../domain/web-identity.js';
 import { Random } from '../kernel/effects.js';
@@ -13,6 +13,7 @@ import type { IssueCtx } from '../kernel/handler.js';
 import { Keyring } from '../kernel/keyring.js';
 import { Authorizer } from '../policies/authorizer.js';
 import { IssuerKeys, type SignedToken } from './issuer-keys.js';
+import { Revocations } from './revocations.js';
 
 /** What a token is to say. */
 export interface IdentityTokenRequest {
@@ -43,6 +44,7 @@ export class IdentityTokenIssuer {
     private readonly keyring: Keyring,
     private readonly endpoint: Endpoint,
     private readonly random: Random,
+    private readonly revocations: Revocations,
   ) {}
 
   /** A token of a holder. Throws AccessDenied, OutboundWebIdentityFederationDisabledException and JWTPayloadSizeExceededException. */
@@ -50,7 +52,6 @@ export class IdentityTokenIssuer {
     const { holder, audience, algorithm, seconds, requestTags, scope } = request;
     await this.#judge(request, ctx);
     const tokenId = this.random.uuid();
-    const isForExchange = audience.length === 1 && audience[0] === tokenEndpointOf(this.endpoint.url);
     const claims = webIdentityClaims({
       caller: holder,
       issuer: issuerOf(this.endpoint.url, holder.account),
@@ -62,11 +63,22 @@ export class IdentityTokenIssuer {
       principalTags: await this.authorizer.principalTags(holder),
       requestTags,
       scope,
-      ...(isForExchange && { sealedSubject: sealSubject(this.keyring, { tokenId, holder, principalId: principalId(holder) }, this.random.bytes(NONCE_BYTES)) }),
+      sealed: this.#sealed(tokenId, request, ctx.now),
     });
     const signed = await this.keys.sign(holder.account, algorithm, claims);
     if (signed === undefined) throw new ApiError('OutboundWebIdentityFederationDisabledException', 'Outbound web identity federation is not enabled for this account.');
     return { ...signed, tokenId };
+  }
+
+  /** What its holder was, where it can be exchanged; who he was, where there is no session that says so. */
+  #sealed(tokenId: string, { holder, audience }: IdentityTokenRequest, now: Date): readonly [claim: string, text: string] | undefined {
+    const isForExchange = audience.length === 1 && audience[0] === tokenEndpointOf(this.endpoint.url);
+    if (!isForExchange && holder.session !== undefined) return undefined;
+    const claim = isForExchange ? SUBJECT_CLAIM : HOLDER_CLAIM;
+    // As a session's: after what was ended before it was asked for, though within the same moment.
+    const asked = chainOfToken({ accessKeyId: holder.accessKeyId, principalId: principalId(holder), issuedAt: now }, tokenId);
+    const issuedAt = this.revocations.issueTime(asked, now);
+    return [claim, sealSubject(this.keyring, { claim, tokenId, holder, issuedAt }, this.random.bytes(NONCE_BYTES))];
   }
 
   async #judge({ holder, audience, algorithm, seconds, requestTags }: IdentityTokenRequest, ctx: IssueCtx): Promise<void> {

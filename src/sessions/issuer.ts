@@ -7,7 +7,7 @@ import type { AccountId } from '../domain/arn.js';
 import type { ApiError } from '../domain/errors.js';
 import { ACCESS_KEY_ID_BYTES, accessKeyId, SECRET_ACCESS_KEY_BYTES, secretAccessKey } from '../domain/ids.js';
 import { callerArn, callerUserId, principalArn, principalId, type Caller, type SessionFacts } from '../domain/principal.js';
-import { longerChain, withinChain } from '../domain/session-chain.js';
+import { joinedChain, longerChain, withinChain, type Chain, type Line } from '../domain/session-chain.js';
 import { requireMinRemaining, type DurationLimit, type Granted } from '../domain/session-rules.js';
 import { sealSession, tokenUtilization, type SessionClaims } from '../domain/session-token.js';
 import type { Config } from '../kernel/config.js';
@@ -16,6 +16,7 @@ import { CONFIG } from '../kernel/kernel.js';
 import { Keyring } from '../kernel/keyring.js';
 import type { IssueCtx } from '../kernel/handler.js';
 import { Revocations } from './revocations.js';
+import type { LinkColumns } from './sessions.entities.js';
 import { SessionsStore } from './sessions.store.js';
 
 /** Whoever a new session acts as. */
@@ -40,6 +41,8 @@ export interface SessionRequest {
   /** The operation that makes it, and what its caller calls it. */
   readonly operation: string;
   readonly description?: string | undefined;
+  /** The chains of the tokens that it is obtained with, besides the session that asks. */
+  readonly joined?: readonly Chain[] | undefined;
 }
 
 /** What holds for a session that somebody is given in exchange, beyond what would hold if he assumed the role. */
@@ -49,6 +52,8 @@ export interface Bounds {
   readonly notAfter: Date;
   /** What narrowed the session that is exchanged, and who acts for it. */
   readonly facts: Pick<SessionFacts, 'ceilings' | 'delegates'> & Partial<Pick<SessionFacts, 'scopedDown'>>;
+  /** The chains of the token that is exchanged, where no session is behind it, and of who acts. */
+  readonly joined: readonly Chain[];
   /** Condition keys that say who acts. */
   readonly context: Readonly<Record<string, string | undefined>>;
   /** How a managed policy is refused that is not there. */
@@ -99,10 +104,10 @@ export class Issuer {
     const sessionId = this.random.uuid();
     const principal = principalIdOf(request.actor);
     const startedBy = principalId(caller);
-    const asked = longerChain(caller.session, { sessionId, principalId: principal, issuedAt: now }, startedBy);
+    const chainAt = (at: Date): Chain => joinedChain(longerChain(caller.session, { sessionId, principalId: principal, issuedAt: at }, startedBy), request.joined ?? []);
     // Issued after the sessions were ended that it might be taken for, though within the same moment.
-    const issuedAt = this.revocations.issueTime(asked, now);
-    const { chain, ...begun } = longerChain(caller.session, { sessionId, principalId: principal, issuedAt }, startedBy);
+    const issuedAt = this.revocations.issueTime(chainAt(now), now);
+    const begun = chainAt(issuedAt);
     return {
       ...request.actor,
       accessKeyId: accessKeyId('ASIA', this.random.bytes(ACCESS_KEY_ID_BYTES)),
@@ -112,7 +117,6 @@ export class Issuer {
         ...(caller.session?.delegates && { delegates: caller.session.delegates }),
         ...request.facts,
         ...begun,
-        chain,
         sessionId,
         issuedAt,
         // AWS shows whole seconds; the session must not end before or after what the client was told.
@@ -158,11 +162,17 @@ function rowOf({ ctx, request, claims, token }: { ctx: IssueCtx; request: Sessio
     issuerAccountId: caller.account,
     parentSessionId: before.at(-1)?.sessionId ?? null,
     rootSessionId: session.chain[0]?.sessionId ?? session.sessionId,
-    ancestors: before.length === 0 ? null : before.map((link) => [link.sessionId, link.principalId, link.issuedAt.getTime()] as const),
+    ancestors: before.length === 0 ? null : linksOf(before),
+    beside: session.beside?.map((line) => [line.startedBy, ...linksOf(line.chain)] as const) ?? null,
     startedBy: session.startedBy,
     description: request.description ?? null,
     issuedAt: session.issuedAt,
     expiresAt: session.expiresAt,
     tokenSha256: hash('sha256', token, 'buffer'),
   };
+}
+
+/** Links as rows have them. */
+function linksOf(chain: Line['chain']): readonly LinkColumns[] {
+  return chain.map(({ sessionId, principalId: id, issuedAt }) => [sessionId, id, issuedAt.getTime()]);
 }

@@ -107,10 +107,10 @@ export class Revocations {
    * When a session begins that is asked for at a time: a moment later where everything until then had been ended before
    * it was asked for, or it would be over before it began. What was ended while the request was under way stays so.
    */
-  issueTime({ chain, startedBy }: Chain, now: Date): Date {
-    const own = chain.at(-1);
+  issueTime(asked: Chain, now: Date): Date {
+    const own = asked.chain.at(-1);
     if (own === undefined || this.#endings.size === 0) return now;
-    const latest = Math.max(...endings({ chain, startedBy }).map(([key, at]) => (at === own.issuedAt ? this.#endBefore(key, now) : 0)));
+    const latest = Math.max(...endings(asked).map(([key, at]) => (at === own.issuedAt ? this.#endBefore(key, now) : 0)));
     return latest > now.getTime() && latest <= now.getTime() + MOVED_MAX_MS ? new Date(latest) : now;
   }
 

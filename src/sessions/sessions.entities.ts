@@ -1,5 +1,8 @@
 import { Column, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 
+/** A link of a chain, as rows have it: id, principal, time of issue (epoch milliseconds). */
+export type LinkColumns = readonly [string, string, number];
+
 /** An issued session. Never its secret, never its token: only the token's SHA-256. */
 @Entity('session')
 @Unique('UQ_session_access_key', ['accessKeyId'])
@@ -66,9 +69,13 @@ export class SessionRow {
   @Column('uuid', { name: 'root_session_id' })
   rootSessionId!: string;
 
-  /** The sessions that led to it, from the first to the nearest: id, principal, time of issue (epoch milliseconds); null where none did. */
+  /** The sessions that led to it, from the first to the nearest; null where none did. */
   @Column('jsonb', { nullable: true })
-  ancestors!: readonly (readonly [string, string, number])[] | null;
+  ancestors!: readonly LinkColumns[] | null;
+
+  /** The lines of the tokens and actors behind it: who began each, and its links up to the session that was obtained so. Null where there are none. */
+  @Column('jsonb', { nullable: true })
+  beside!: readonly (readonly [string, ...LinkColumns[]])[] | null;
 
   /** Unique id of whoever asked for the first session of the chain. */
   @Column('text', { name: 'started_by' })

@@ -105,6 +105,11 @@ export class SessionOperations {
     return this.#end(ctx, { kind: 'session', subjects: [row.sessionId], filter: { throughSessionId: row.sessionId } });
   }
 
+  /** Ends a token that was obtained with a long-term key, by its id, and all sessions that were obtained with it. */
+  async endToken(ctx: ChangeCtx, tokenId: string): Promise<void> {
+    await this.#end(ctx, { kind: 'session', subjects: [tokenId], filter: { throughSessionId: tokenId } });
+  }
+
   /** Whether whoever a session acts as still exists. */
   async exists(tx: ReadTx, row: SessionRow): Promise<boolean> {
     if (row.roleId !== null) return (await this.roles.rolesById(tx, [row.roleId])).length > 0;
@@ -197,7 +202,11 @@ export class SessionOperations {
   async #subjectIds(tx: ReadTx, account: string, of: { PrincipalArn?: string | undefined; Subject?: string | undefined }): Promise<readonly string[]> {
     const { PrincipalArn: arn = '', Subject: subject = '' } = of;
     if (providerInArn(arn)?.account !== account) throw new ApiError('ValidationError', 'A subject is that of an identity provider of this account, whose ARN must be given as principalArn.');
-    return (await this.store.issuerIds(tx, account, arn)).filter((id) => id.slice(id.indexOf(':') + 1) === subject);
+    const ids = (await this.store.issuerIds(tx, account, arn)).filter((id) => id.slice(id.indexOf(':') + 1) === subject);
+    const provider = await this.providers.findIn(tx, arn, account);
+    const now = `${provider?.providerId ?? ''}:${subject}`;
+    // Who only ever acted for others obtained sessions as well.
+    return provider === undefined || ids.includes(now) || !(await this.store.isBeside(tx, account, now)) ? ids : [...ids, now];
   }
 
   /** Whose sessions are listed. */

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 
-import type { Chain } from '../domain/session-chain.js';
+import type { Chain, ChainLink } from '../domain/session-chain.js';
 import type { ReadTx, Tx } from '../kernel/database.js';
 import { append, type Append, type AppendTable } from '../kernel/ledger.js';
 import { pageOf, type Page, type PageRequest } from '../kernel/page.js';
-import { SessionRow } from './sessions.entities.js';
+import { SessionRow, type LinkColumns } from './sessions.entities.js';
 
 const table: AppendTable<SessionRow> = {
   name: 'session',
@@ -27,6 +27,7 @@ const table: AppendTable<SessionRow> = {
     { name: 'parent_session_id', type: 'uuid', of: (row) => row.parentSessionId },
     { name: 'root_session_id', type: 'uuid', of: (row) => row.rootSessionId },
     { name: 'ancestors', type: 'jsonb', of: (row) => (row.ancestors === null ? null : JSON.stringify(row.ancestors)) },
+    { name: 'beside', type: 'jsonb', of: (row) => (row.beside === null ? null : JSON.stringify(row.beside)) },
     { name: 'started_by', type: 'text', of: (row) => row.startedBy },
     { name: 'description', type: 'text', of: (row) => row.description },
     { name: 'issued_at', type: 'timestamptz', of: (row) => row.issuedAt.toISOString() },
@@ -57,8 +58,13 @@ export interface SessionFilter {
 
 /** The chain a session stands in. */
 export function chainOf(row: SessionRow): Chain {
-  const links = (row.ancestors ?? []).map(([sessionId, principalId, at]) => ({ sessionId, principalId, issuedAt: new Date(at) }));
-  return { startedBy: row.startedBy, chain: [...links, { sessionId: row.sessionId, principalId: ownPrincipalId(row), issuedAt: row.issuedAt }] };
+  const own: ChainLink = { sessionId: row.sessionId, principalId: ownPrincipalId(row), issuedAt: row.issuedAt };
+  const beside = row.beside?.map(([startedBy, ...links]) => ({ startedBy, chain: links.map(linkOf) }));
+  return { startedBy: row.startedBy, chain: [...(row.ancestors ?? []).map(linkOf), own], ...(beside && { beside }) };
+}
+
+function linkOf([sessionId, principalId, at]: LinkColumns): ChainLink {
+  return { sessionId, principalId, issuedAt: new Date(at) };
 }
 
 /** The unique id of whoever a session acts as. */
@@ -109,6 +115,12 @@ export class SessionsStore {
       [account, arn],
     );
     return rows.map(({ id }) => id);
+  }
+
+  /** Whether somebody of this unique id, or by a token of his, has a part in a session of the account without having asked for it. */
+  async isBeside(tx: ReadTx, account: string, id: string): Promise<boolean> {
+    const rows = await tx.query<unknown[]>('SELECT 1 FROM session WHERE (account_id = $1 OR (issuer_account_id = $1 AND issuer_account_id <> account_id)) AND beside @> $2::jsonb LIMIT 1', [account, JSON.stringify([[id]])]);
+    return rows.length > 0;
   }
 
   /** Unique ids of the roles that had an ARN when sessions of them were issued. */
@@ -164,8 +176,16 @@ export function isSeenBy(row: SessionRow, account: string): boolean {
 
 /** When the first session of a chain was issued, in epoch milliseconds. */
 const FIRST_MS = `COALESCE((s.ancestors->0->>2)::bigint, extract(epoch FROM s.issuedAt) * 1000)`;
+/** Each line beside, with each of its links and where that stands; the first place is that of who began the line. */
+const BESIDE = `jsonb_array_elements(s.beside) AS line, jsonb_array_elements(line) WITH ORDINALITY AS a (link, n)`;
 /** Sessions that were obtained through those of a role, by unique id: as old as the link that is the role's. */
-const THROUGH_ROLE = `EXISTS (SELECT 1 FROM jsonb_array_elements(s.ancestors) AS link WHERE link->>1 IN (:...roleIds) AND (link->>2)::bigint < :beforeMs)`;
+const THROUGH_ROLE = `(
+  EXISTS (SELECT 1 FROM jsonb_array_elements(s.ancestors) AS link WHERE link->>1 IN (:...roleIds) AND (link->>2)::bigint < :beforeMs)
+  OR s.beside IS NOT NULL AND EXISTS (SELECT 1 FROM ${BESIDE} WHERE a.n > 1 AND a.link->>1 IN (:...roleIds) AND (a.link->>2)::bigint < :beforeMs))`;
+/** Sessions of a chain, also of one that leads to them from beside. */
+const OF_CHAIN = `(
+  (s.rootSessionId = :rootSessionId AND ${FIRST_MS} < :beforeMs)
+  OR s.beside IS NOT NULL AND EXISTS (SELECT 1 FROM jsonb_array_elements(s.beside) AS line WHERE line->1->>0 = :rootText AND (line->1->>2)::bigint < :beforeMs))`;
 /** Sessions that somebody obtained, or through such: as old as the link that he obtained, which is the one after his. */
 const OBTAINED = `(
   (s.issuerId IN (:...ids) AND s.issuedAt < :before)
@@ -173,7 +193,11 @@ const OBTAINED = `(
   OR (s.startedBy ~ '^(OIDC|SAML)' AND split_part(s.startedBy, ':', 1) IN (:...ids) AND ${FIRST_MS} < :beforeMs)
   OR (s.kind = 'federated-user' AND s.principalId IN (:...ids) AND s.issuedAt < :before)
   OR EXISTS (SELECT 1 FROM jsonb_array_elements(s.ancestors) WITH ORDINALITY AS a (link, n)
-             WHERE a.link->>1 IN (:...ids) AND COALESCE((s.ancestors->(a.n::int)->>2)::bigint, extract(epoch FROM s.issuedAt) * 1000) < :beforeMs))`;
+             WHERE a.link->>1 IN (:...ids) AND COALESCE((s.ancestors->(a.n::int)->>2)::bigint, extract(epoch FROM s.issuedAt) * 1000) < :beforeMs)
+  OR s.beside IS NOT NULL AND EXISTS (SELECT 1 FROM ${BESIDE}
+             WHERE COALESCE(a.link->>1, a.link#>>'{}') IN (:...ids) AND (line->(a.n::int)->>2)::bigint < :beforeMs)
+  OR s.beside IS NOT NULL AND EXISTS (SELECT 1 FROM jsonb_array_elements(s.beside) AS line
+             WHERE line->>0 ~ '^(OIDC|SAML)' AND split_part(line->>0, ':', 1) IN (:...ids) AND (line->1->>2)::bigint < :beforeMs))`;
 /** The longest that any session lasts (AWS STS API Reference: GetSessionToken), in milliseconds. */
 export const LONGEST_SESSION_MS = 129_600_000;
 const LATER_THAN_ALL = new Date('9999-12-31T00:00:00Z');
@@ -191,8 +215,8 @@ function conditions(account: string, filter: SessionFilter): { clauses: readonly
   add(principal, `(s.principalArn = :arn OR ${principal?.ids.length === 0 ? 'FALSE' : OBTAINED})`, { arn: principal?.arn, ids: principal?.ids });
   add(filter.obtainedBy, filter.obtainedBy?.length === 0 ? 'FALSE' : OBTAINED, { ids: filter.obtainedBy });
   add(filter.roleIds, filter.roleIds?.length === 0 ? 'FALSE' : `((s.roleId IN (:...roleIds) AND s.issuedAt < :before) OR ${THROUGH_ROLE})`, { roleIds: filter.roleIds });
-  add(filter.rootSessionId, `(s.rootSessionId = :rootSessionId AND ${FIRST_MS} < :beforeMs)`, { rootSessionId: filter.rootSessionId });
-  add(filter.throughSessionId, `(s.sessionId = :throughSessionId OR s.ancestors @> :through::jsonb)`, { throughSessionId: filter.throughSessionId, through: JSON.stringify([[filter.throughSessionId]]) });
+  add(filter.rootSessionId, OF_CHAIN, { rootSessionId: filter.rootSessionId, rootText: filter.rootSessionId });
+  add(filter.throughSessionId, `(s.sessionId = :throughSessionId OR s.ancestors @> :through::jsonb OR s.beside @> :throughBeside::jsonb)`, { throughSessionId: filter.throughSessionId, through: JSON.stringify([[filter.throughSessionId]]), throughBeside: JSON.stringify([[[filter.throughSessionId]]]) });
   add(filter.kind, 's.kind = :kind', { kind: filter.kind });
   // The time of issue, too, because that is what there is an index on.
   const since = filter.notExpiredAt && new Date(filter.notExpiredAt.getTime() - LONGEST_SESSION_MS);

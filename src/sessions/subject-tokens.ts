@@ -3,11 +3,10 @@ import { Injectable } from '@nestjs/common';
 import { isAccountId } from '../domain/arn.js';
 import { ApiError } from '../domain/errors.js';
 import { badToken, readIdentityToken, requireValidClaims, type UnverifiedToken } from '../domain/identity-token.js';
-import { JsonNumber, isObject, type Json } from '../domain/policy/json.js';
-import { principalId } from '../domain/principal.js';
-import { openSubject, SUBJECT_CLAIM, type Sealed } from '../domain/subject-token.js';
+import { JsonNumber } from '../domain/policy/json.js';
+import type { Chain } from '../domain/session-chain.js';
+import { chainOfToken, HOLDER_CLAIM, openSubject, SUBJECT_CLAIM, type KeyHolder, type Sealed } from '../domain/subject-token.js';
 import { IdentityTokens } from '../federation/identity-tokens.js';
-import { IdentitiesStore } from '../identities/identities.store.js';
 import { Endpoint } from '../kernel/endpoint.js';
 import type { Proved } from '../kernel/handler.js';
 import { Keyring } from '../kernel/keyring.js';
@@ -24,10 +23,15 @@ export interface Proof extends Proved {
   readonly expiresAt: Date;
   /** `jti`, as much of it as is recorded. */
   readonly tokenId?: string;
+  /** What it ends with, where it is a token of Stint. */
+  readonly chain?: Chain;
 }
 
 /** How much of a foreign id is recorded, in characters. */
 const TOKEN_ID_MAX = 255;
+/** The latest time that there is, in seconds (ECMA-262: time values). */
+const LATEST_SECONDS = 8_640_000_000_000;
+type Claim = typeof SUBJECT_CLAIM | typeof HOLDER_CLAIM;
 const NO_TOKEN = 'The token was not issued for the token endpoint of this service, or has been changed.';
 
 /** Believes tokens that are brought to be exchanged: those of Stint's own issuers, and those of identity providers. */
@@ -38,7 +42,6 @@ export class SubjectTokens {
     private readonly keys: IssuerKeys,
     private readonly keyring: Keyring,
     private readonly authenticator: Authenticator,
-    private readonly identities: IdentitiesStore,
     private readonly endpoint: Endpoint,
   ) {}
 
@@ -50,12 +53,24 @@ export class SubjectTokens {
     const token = readIdentityToken(text);
     const account = this.issuingAccount(token);
     const proved = account === undefined ? await this.#vouchedFor(token, roleArn, now) : await this.#own(token, account, now);
-    return { ...proved, ...saying(token) };
+    return { ...proved, ...this.#saying(token) };
   }
 
   /** What a token says of itself that was verified before. */
   read(text: string): Omit<Proof, 'caller'> {
-    return saying(readIdentityToken(text));
+    return this.#saying(readIdentityToken(text));
+  }
+
+  /** With which long-term key a token was obtained that its account signed, whoever it is for; undefined where it was with none. */
+  async keyHolderIn(token: UnverifiedToken): Promise<KeyHolder | undefined> {
+    const opened = (await this.#opened(token, HOLDER_CLAIM)) ?? (await this.#opened(token, SUBJECT_CLAIM));
+    return opened === undefined || 'session' in opened ? undefined : opened;
+  }
+
+  /** Whether a token that was obtained with a long-term key is still good, but for its time. */
+  async isKept(holder: KeyHolder, tokenId: string): Promise<boolean> {
+    const found = await this.authenticator.keyHolderOf(holder, tokenId);
+    return found !== undefined && found.over === undefined;
   }
 
   /** The account whose issuer a token names; undefined where that is none of Stint's. */
@@ -72,31 +87,46 @@ export class SubjectTokens {
 
   async #own(token: UnverifiedToken, account: string, now: Date): Promise<Proved> {
     if (!(await this.keys.isSigned(account, token))) throw badToken('The signature of the ID Token is not valid.');
-    const { caller, over } = await this.#holder(await this.#opened(token));
+    const opened = await this.#opened(token, SUBJECT_CLAIM);
+    if (opened === undefined) throw badToken(NO_TOKEN);
+    const { caller, over } = await this.#holder(opened, textIn(token, 'jti'));
     if (caller.account !== account) throw badToken(NO_TOKEN);
-    const refusal = over === undefined ? refusalOf(token, tokenEndpointOf(this.endpoint.url), now) : badToken('The session that the token belongs to is over.');
+    const refusal = over === undefined ? refusalOf(token, tokenEndpointOf(this.endpoint.url), now) : badToken('The token was revoked, or the session that it belongs to is over.');
     return { caller, ...(refusal && { refusal }) };
   }
 
-  async #opened(token: UnverifiedToken): Promise<Sealed> {
-    const [sealed, tokenId] = [textIn(token, SUBJECT_CLAIM), textIn(token, 'jti')];
-    let found = openSubject(this.keyring, sealed, tokenId);
+  async #opened(token: UnverifiedToken, claim: Claim): Promise<Sealed | undefined> {
+    let found = this.#open(token, claim);
     if (found !== undefined && 'unknownKey' in found) {
       // Another node may have begun a new key.
       await this.keyring.refresh();
-      found = openSubject(this.keyring, sealed, tokenId);
+      found = this.#open(token, claim);
     }
-    if (found === undefined || !('opened' in found)) throw badToken(NO_TOKEN);
-    return found.opened;
+    return found !== undefined && 'opened' in found ? found.opened : undefined;
   }
 
-  async #holder(sealed: Sealed): Promise<Pick<Authenticated, 'caller' | 'over'>> {
+  #open(token: UnverifiedToken, claim: Claim): ReturnType<typeof openSubject> {
+    return openSubject(this.keyring, { claim, text: textIn(token, claim), tokenId: textIn(token, 'jti') });
+  }
+
+  async #holder(sealed: Sealed, tokenId: string): Promise<Pick<Authenticated, 'caller' | 'over'>> {
     if ('session' in sealed) return this.authenticator.holderOf(sealed.session);
-    const key = await this.identities.findAccessKey(sealed.accessKeyId);
-    if (key?.status !== 'Active') throw badToken('The access key that the token was obtained with is gone or inactive.');
-    const caller = await this.authenticator.ownerOf(key);
-    if (principalId(caller) !== sealed.principalId) throw badToken(NO_TOKEN);
-    return { caller };
+    const found = await this.authenticator.keyHolderOf(sealed, tokenId);
+    if (found === undefined) throw badToken('The access key that the token was obtained with is gone or inactive.');
+    return found;
+  }
+
+  #saying(token: UnverifiedToken): Omit<Proof, 'caller'> {
+    const tokenId = textIn(token, 'jti');
+    const expiry = Math.min(Math.floor(numberIn(token, 'exp') ?? 0), LATEST_SECONDS);
+    const own = this.issuingAccount(token) === undefined ? undefined : this.#open(token, SUBJECT_CLAIM);
+    return {
+      subject: textIn(token, 'sub'),
+      issuer: token.issuer,
+      expiresAt: new Date(expiry * 1000),
+      ...(tokenId !== '' && { tokenId: tokenId.slice(0, TOKEN_ID_MAX) }),
+      ...(own !== undefined && 'opened' in own && { chain: chainOfToken(own.opened, tokenId) }),
+    };
   }
 }
 
@@ -109,20 +139,6 @@ function refusalOf(token: UnverifiedToken, audience: string, now: Date): ApiErro
     if (error instanceof ApiError) return error;
     throw error;
   }
-}
-
-/** Refuses (InvalidIdentityToken) an actor whom the subject token does not name, where it names any (RFC 8693 §4.4). */
-export function requireMayAct(subjectToken: string, actor: Pick<Proof, 'subject' | 'issuer'>): void {
-  const mayAct = readIdentityToken(subjectToken).claims.get('may_act');
-  if (mayAct === undefined) return;
-  const named = (claim: string): Json | undefined => (isObject(mayAct) ? mayAct.get(claim) : undefined);
-  if (named('sub') === actor.subject && (named('iss') === undefined || named('iss') === actor.issuer)) return;
-  throw badToken('The subject token does not say that this actor may act for its subject (may_act).');
-}
-
-function saying(token: UnverifiedToken): Omit<Proof, 'caller'> {
-  const tokenId = textIn(token, 'jti').slice(0, TOKEN_ID_MAX);
-  return { subject: textIn(token, 'sub'), issuer: token.issuer, expiresAt: new Date(Math.floor(numberIn(token, 'exp') ?? 0) * 1000), ...(tokenId !== '' && { tokenId }) };
 }
 
 function textIn({ claims }: UnverifiedToken, name: string): string {

@@ -10,6 +10,7 @@ import { ApiError } from '../domain/errors.js';
 import type { SigningAlgorithm } from '../domain/issuer-keys.js';
 import { callerUserId, type Caller, type Holder } from '../domain/principal.js';
 import { badScope, readScope } from '../domain/scope.js';
+import type { Chain } from '../domain/session-chain.js';
 import { openSession } from '../domain/session-token.js';
 import { Endpoint } from '../kernel/endpoint.js';
 import type { IssueCtx } from '../kernel/handler.js';
@@ -32,6 +33,8 @@ export interface Subject {
   /** The token, where it is one. */
   readonly token?: string;
   readonly tokenId?: string | undefined;
+  /** What the token ends with, where it is one of Stint. */
+  readonly chain?: Chain | undefined;
 }
 
 /** What exchanged tokens are signed with. */
@@ -112,6 +115,8 @@ function boundsOf(subject: Subject, acting: Acting | undefined, { session }: Cal
       ...(ceilings.length > 0 && { ceilings }),
       ...(delegates.length > 0 && { delegates }),
     },
+    // The chain of a session goes on by itself.
+    joined: [...(session === undefined && subject.chain !== undefined ? [subject.chain] : []), ...(acting === undefined ? [] : [acting.chain])],
     context: acting === undefined ? {} : contextOf(acting.delegate),
     unknownPolicy: (arn) => badScope(`There is no managed policy ${arn}.`),
   };

@@ -49,6 +49,7 @@ describe('an unmodified client that proves its identity to others', () => {
       iat: Date.UTC(2026, 10, 25, 10) / 1000,
       exp: Date.UTC(2026, 10, 25, 10, 5) / 1000,
       jti: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      'urn:stint:holder': expect.stringMatching(/^[\w-]{120,200}$/),
       'https://sts.amazonaws.com/': { aws_account: world.root.account, source_region: 'us-east-1', principal_id: alice.arn },
     });
   });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 
 import { ApiError } from '../../src/domain/errors.js';
-import { CHAIN_LINKS_MAX, endedAt, endings, isEnded, longerChain, revocationKey, withinChain, type Chain, type ChainLink, type RevocationKey, type RevocationKind } from '../../src/domain/session-chain.js';
+import { BESIDE_MAX, CHAIN_LINKS_MAX, endedAt, endings, isEnded, joinedChain, longerChain, revocationKey, withinChain, type Chain, type ChainLink, type RevocationKey, type RevocationKind } from '../../src/domain/session-chain.js';
 import { scopedDuration, type Granted } from '../../src/domain/session-rules.js';
 
 const start = Date.UTC(2026, 10, 25, 10);
@@ -181,6 +181,19 @@ describe('whatever is ended', () => {
   });
 });
 
+describe('whatever is ended of what stands beside a session', () => {
+  it('ends it exactly where it ends its own line or one of the others', () => {
+    fc.assert(fc.property(anyChain, fc.array(anyChain, { maxLength: 3 }), anyRevocations, (own, others, revocations) => {
+      const all = joinedChain(own, others);
+      const over = [own, ...(all.beside ?? [])].some((one) => revocations.some((revocation) => ends(one, revocation)));
+      expect(isEnded(all, remembered(revocations))).toBe(over);
+      expect(endedAt(all, revocations) !== undefined).toBe(over);
+      // What ends somebody who joined ends what he joined, and nothing is kept by joining.
+      for (const one of [own, ...others]) if (isEnded(one, remembered(revocations))) expect(over).toBe(true);
+    }), { numRuns: 500 });
+  });
+});
+
 describe('a chain of sessions', () => {
   it('names all its sessions, and who asked for the first', () => {
     const first = longerChain(undefined, link('s1', 'AROAA', 0), 'AIDAALICE');
@@ -198,6 +211,51 @@ describe('a chain of sessions', () => {
     expect(() => longerChain(grown, link('x', 'AROAX', 99), 'AIDA')).toThrow(
       new ApiError('AccessDenied', 'This session was obtained through a chain of 32 sessions, which is the most there may be. Sign in again to begin a new chain.'),
     );
+  });
+});
+
+describe('a session that was obtained with others besides', () => {
+  const own = longerChain(undefined, link('s1', 'AROAWORK', 100), 'AIDAALICE');
+  const actor: Chain = { startedBy: 'AIDAAGENT', chain: [link('a1', 'AROAGATE', 0), link('a2', 'AROAAGENT', 50)] };
+  const joined = joinedChain(own, [actor]);
+
+  it('has a line for each, which leads to it', () => {
+    expect(joinedChain(own, [])).toBe(own);
+    expect(joined).toEqual({ ...own, beside: [{ startedBy: 'AIDAAGENT', chain: [...actor.chain, ...own.chain] }] });
+    // Somebody who has no session himself obtains it all the same.
+    expect(joinedChain(own, [{ startedBy: 'OIDCAAAAAAAAAAAAAAAAAAAA:agent', chain: [] }]).beside).toEqual([{ startedBy: 'OIDCAAAAAAAAAAAAAAAAAAAA:agent', chain: own.chain }]);
+  });
+
+  it('keeps the lines of each, and so does what is obtained with it', () => {
+    const of: Chain = { startedBy: 'AIDABOB', chain: [link('b1', 'AROAB', 110)] };
+    const twice = joinedChain(longerChain(joined, link('s2', 'AROANEXT', 120), 'nobody'), [joinedChain(of, [actor])]);
+    expect(twice.chain.map(({ sessionId }) => sessionId)).toEqual(['s1', 's2']);
+    expect(twice.beside?.map(({ startedBy, chain: links }) => [startedBy, ...links.map(({ sessionId }) => sessionId)])).toEqual([['AIDAAGENT', 'a1', 'a2', 's1'], ['AIDABOB', 'b1', 's2'], ['AIDAAGENT', 'a1', 'a2', 'b1']]);
+  });
+
+  const rows: [kind: RevocationKind, subject: string, before: number, ends: boolean][] = [
+    ['session', 's1', 101, true], ['chain', 's1', 101, true], ['role', 'AROAWORK', 101, true], ['principal', 'AIDAALICE', 101, true],
+    ['session', 'a2', 51, true], ['session', 'a2', 50, false], ['session', 'a1', 1, true], ['session', 'a1', 0, false],
+    ['chain', 'a1', 101, true], ['chain', 'a2', 1_000, false],
+    ['role', 'AROAGATE', 1, true], ['role', 'AROAAGENT', 51, true], ['role', 'AROAAGENT', 50, false],
+    ['principal', 'AIDAAGENT', 1, true], ['principal', 'AROAGATE', 51, true], ['principal', 'AROAGATE', 50, false], ['principal', 'AROAAGENT', 101, true], ['principal', 'AROAAGENT', 100, false],
+    ['principal', 'AROAWORK', 1_000, false], ['session', 'a3', 1_000, false],
+  ];
+  it.each(rows)('ends with %s %s before %s: %s', (kind, subject, before, ends) => {
+    const revocation: Revocation = { key: revocationKey(kind, subject), issuedBefore: at(before), revokedAt: at(before) };
+    expect(isEnded(joined, remembered([revocation]))).toBe(ends);
+    expect(endedAt(joined, [revocation])).toEqual(ends ? at(before) : undefined);
+    // And so does what is obtained with it later.
+    expect(isEnded(longerChain(joined, link('s2', 'AROANEXT', 2_000), 'x'), remembered([revocation]))).toBe(ends || (kind === 'principal' && subject === 'AROAWORK' && before > 2_000));
+  });
+
+  it('has as many lines as there may be, and none is too long', () => {
+    let grown = own;
+    for (let index = 0; index < BESIDE_MAX; index += 1) grown = joinedChain(grown, [actor]);
+    expect(grown.beside).toHaveLength(9);
+    expect(() => joinedChain(grown, [actor])).toThrow(new ApiError('AccessDenied', 'At most 9 tokens and actors may stand behind a session; here there would be 10.'));
+    const long: Chain = { startedBy: 'AIDA', chain: Array.from({ length: CHAIN_LINKS_MAX }, (_, index) => link(String(index), 'AROA', index)) };
+    expect(() => joinedChain(own, [long])).toThrow(/chain of 32 sessions/);
   });
 });
 

@@ -106,7 +106,7 @@ const members = {
   root: { k: 'root', ...common, o: 'AssumeRoot' },
   'federated-user': { k: 'federated-user', ...common, n: 'guest', u: 'AIDA', o: 'GetFederationToken' },
 };
-const optional = { d: 'alice', g: [['team', 'blue'], ['empty', '']], h: ['team'], l: ['{}', 'arn:aws:iam::aws:policy/A'], m: at - 5, q: ['{"a":1}', '{}'] };
+const optional = { j: [['AIDA', ['j', 'AROA', at - 2], 1], ['OIDC:x', 0, 1]], d: 'alice', g: [['team', 'blue'], ['empty', '']], h: ['team'], l: ['{}', 'arn:aws:iam::aws:policy/A'], m: at - 5, q: ['{"a":1}', '{}'] };
 
 describe('a session token', () => {
   const kinds: [what: string, claims: SessionClaims][] = [
@@ -116,6 +116,7 @@ describe('a session token', () => {
     ['with an inline policy only', { ...claims, session: { ...least, policies: { inline: '{}', arns: [] } } }],
     ['of a user', { ...base, kind: 'user', userId: 'AIDAIOSFODNN7EXAMPLEA', session: { ...full, origin: 'GetSessionToken' } }],
     ['of a user, with little', { ...base, kind: 'user', userId: 'AIDAIOSFODNN7EXAMPLEA', session: { ...least, origin: 'GetSessionToken' } }],
+    ['with lines beside its chain', { ...claims, session: { ...full, beside: [{ startedBy: 'AIDAIOSFODNN7EXAMPLEB', chain: [{ ...before, sessionId: '0190a0f0-0000-7000-8000-000000000002' }, own] }, { startedBy: 'AIDAIOSFODNN7EXAMPLEC', chain: [own] }] } }],
     ['of root', { ...base, kind: 'root', session: { ...least, origin: 'GetSessionToken' } }],
     ['of root in another account, with everything', { ...base, kind: 'root', session: { ...full, origin: 'AssumeRoot' } }],
     ['of a federated user', { ...base, kind: 'federated-user', name: 'guest', by: { userId: 'AIDAIOSFODNN7EXAMPLEA' }, session: { ...full, origin: 'GetFederationToken' } }],
@@ -358,6 +359,7 @@ describe('the sealed members', () => {
   const more = {
     sourceIdentity: 'alice', tags: [{ Key: 'team', Value: 'blue' }, { Key: 'empty', Value: '' }], transitiveTagKeys: ['team'],
     policies: { inline: '{}', arns: ['arn:aws:iam::aws:policy/A'] }, mfaAt: new Date(at - 5), scopedDown: ['{"a":1}', '{}'],
+    beside: [{ startedBy: 'AIDA', chain: [{ sessionId: 'j', principalId: 'AROA', issuedAt: new Date(at - 2) }, links[1]] }, { startedBy: 'OIDC:x', chain: links }],
   };
   const same = { account: '123456789012', accessKeyId, secret: 's' };
   const read: [kind: keyof typeof members, own: object, origin: string][] = [
@@ -389,6 +391,7 @@ describe('the sealed members', () => {
     a: [...texts, '12345678901', '1234567890123', '12345678901x'],
     o: [...texts, 'AssumeRoleWithMagic', 'assumerole', 'toString'],
     c: [...lists, [], [['i', 'AROA']], [['i', 'AROA', at, 1]], [['i', 'AROA', 'then']], [['i', 'AROA', null]], [[1, 'AROA', at]], [['i', null, at]], [['i', 'AROA', at], 'x'], ['x', ['i', 'AROA', at]]],
+    j: [null, 'x', 1, {}, [null], [1], ['x'], [[]], [['x']], [[1, 0]], [[null, 0]], [['x', 2]], [['x', -1]], [['x', 0.5]], [['x', '0']], [['x', null]], [['x', ['i', 'AROA']]], [['x', ['i', 'AROA', 'then']]], [['x', 0], 'x']],
     e: times, m: times,
     g: [...lists, [['team', 'blue'], ['team']]],
     h: lists.filter((value) => !Array.isArray(value) || value.length > 0), l: lists, q: lists,

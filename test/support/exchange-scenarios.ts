@@ -43,6 +43,15 @@ const withActor = (claims: Input, url?: string) => async (world: World): Prepare
   const { WebIdentityToken } = (await withToken(world, { claims, ...(url !== undefined && { url }) })).input;
   return { input: { ...input, ActorToken: WebIdentityToken, ActorTokenType: ID_TOKEN }, ...(caller && { caller }) };
 };
+/** A session of a user, for which another user acts. */
+async function acting(world: World): Promise<{ input: Input; caller: Keys }> {
+  const oauth = new OAuth(world.app);
+  await oauth.enable(world);
+  const [user, agent] = [await world.user('holder', everything), await world.user('agent', everything)];
+  const held = await world.role('held', trusts(user.arn), { policy: everything });
+  const target = await world.role('target', together(trusts(held.arn), trusts(agent.arn, undefined, 'sts:SetContext')), { policy: everything });
+  return { input: { RoleArn: target.arn, RequestedTokenType: CREDENTIALS, ActorToken: await oauth.jwt(agent), ActorTokenType: JWT }, caller: await world.session(user, held) };
+}
 /** A session that was narrowed by as much as there can be, and a scope that is one thing too many. */
 async function withMuch(world: World): Promise<{ input: Input; caller: Keys }> {
   const { input, caller = world.root } = await bySession()(world);
@@ -66,6 +75,15 @@ const ofToken = async (world: World): Prepared => {
   const role = await world.role('held', trusts(user.arn), { policy: everything });
   return { input: { Token: (await world.session(user, role)).sessionToken, TokenTypeHint: 'access_token' } };
 };
+/** A JWT that was obtained with a long-term key, by its owner. */
+const ofKey = (audience: (oauth: OAuth) => string) => async (world: World): Prepared => {
+  const oauth = new OAuth(world.app);
+  await oauth.enable(world);
+  const user = await world.user('holder', allows(['sts:GetWebIdentityToken', 'stint:IntrospectToken']));
+  return { input: { Token: await oauth.jwt(user, { Audience: [audience(oauth)] }) }, caller: user };
+};
+const forExchange = ofKey(({ endpoint }) => endpoint);
+const forOthers = ofKey(() => 'https://api.example');
 const unknown = (): Prepared => Promise.resolve({ input: { Token: 'unknown' } });
 const stranger = (prepare: (world: World) => Prepared) => async (world: World): Prepared => ({ ...(await prepare(world)), caller: await world.user('stranger') });
 
@@ -109,6 +127,18 @@ export const exchangeScenarios: readonly Scenario[] = [
   } },
   { operation: 'ExchangeSession', title: 'with an actor who is nobody', expected: 'InvalidIdentityToken', prepare: bySession({ ActorToken: 'none', ActorTokenType: JWT }) },
   { operation: 'IntrospectToken', title: 'of a session', expected: 'ok', prepare: ofToken },
+  { operation: 'IntrospectToken', title: 'of a long-term key', expected: 'ok', prepare: forExchange },
+  { operation: 'IntrospectToken', title: 'of a long-term key, for others', expected: 'ok', prepare: forOthers },
+  { operation: 'RevokeToken', title: 'of a long-term key, by who obtained it', expected: 'ok', prepare: forExchange },
+  { operation: 'RevokeToken', title: 'of a long-term key, for others', expected: 'ok', prepare: forOthers },
+  { operation: 'RevokeToken', title: 'of a long-term key, by a stranger', expected: 'AccessDenied', prepare: stranger(forOthers) },
+  { operation: 'ExchangeSession', title: 'with an actor', expected: 'ok', prepare: acting },
+  { operation: 'ExchangeSession', title: 'with an actor for whom somebody acts', expected: 'InvalidIdentityToken', prepare: async (world) => {
+    const { input, caller } = await acting(world);
+    const oauth = new OAuth(world.app);
+    const acted = await oauth.credentials({ resource: String(input['RoleArn']), actor_token: String(input['ActorToken']), actor_token_type: JWT }, caller);
+    return { input: { ...input, ActorToken: await oauth.jwt(acted) }, caller };
+  } },
   { operation: 'IntrospectToken', title: 'that is none', expected: 'ok', prepare: unknown },
   { operation: 'IntrospectToken', title: 'by a stranger', expected: 'AccessDenied', prepare: stranger(ofToken) },
   { operation: 'RevokeToken', title: 'of a session', expected: 'ok', prepare: ofToken },

@@ -25,10 +25,14 @@ export interface OAuthAnswer {
 
 /** What an OAuth client sends, in one line each. */
 export class OAuth {
-  constructor(readonly app: TestApp) {}
+  /** `publicUrl` is how nodes are reached that share one address; each is asked by its own all the same. */
+  constructor(
+    readonly app: TestApp,
+    private readonly publicUrl?: string,
+  ) {}
 
   get endpoint(): string {
-    return `${this.app.url}/oauth2/token`;
+    return `${this.publicUrl ?? this.app.url}/oauth2/token`;
   }
 
   /** A form to an endpoint, signed where keys are given. */
