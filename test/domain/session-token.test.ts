@@ -137,13 +137,14 @@ describe('a session token', () => {
     const more = fc.record({
       federation: fc.record({ provider: text, keys }),
       ceilings: fc.array(fc.record({ inline: text, arns: fc.array(text, { maxLength: 2 }) }), { maxLength: 2 }),
+      beside: fc.array(fc.record({ startedBy: text, chain: links }), { maxLength: 3 }),
       delegates: fc.array(fc.record({ arn: text, subject: text, issuer: text }), { maxLength: 2 }),
     }, { requiredKeys: [] });
     const anything = fc.record({ name: text, secret: text, expiresAt: time, chain: links, tags, texts: fc.array(text, { maxLength: 3 }), random, more });
     const property = fc.property(anything, ({ name, secret, expiresAt, chain, texts, ...given }) => {
       const { sessionId, issuedAt: at } = chain.at(-1)!;
       const policies = texts.length === 0 ? {} : { policies: { inline: texts[0]!, arns: texts.slice(1) } };
-      const session = { ...claims.session, sessionId, issuedAt: at, expiresAt, chain, startedBy: name, tags: given.tags, transitiveTagKeys: texts, scopedDown: texts, mfaAt: at, ...policies, ...given.more };
+      const session = { ...claims.session, sessionId, issuedAt: at, expiresAt, chain, startedBy: name, tags: given.tags, transitiveTagKeys: texts, scopedDown: texts, mfaAt: at, ...policies, ...given.more, ...(given.more.beside && { beside: given.more.beside.map((line, index) => (index === 0 ? { ...line, chain: [...line.chain, ...chain] } : line)) }) };
       const varied = { ...claims, roleName: name, secret: Secret.of(secret), session };
       expect(shown(open(sealSession(ring, varied, { nonce: given.random })))).toEqual(revealed(varied));
     });
