@@ -125,7 +125,9 @@ export class SessionOperations {
 
   async #endingOf(tx: Tx, account: string, of: { PrincipalArn: string | undefined; Subject: string | undefined; RoleArn: string | undefined; RootSessionId: string | undefined }): Promise<Ending> {
     if (of.Subject !== undefined) {
-      const ids = required(await this.#subjectIds(tx, account, of), of.Subject);
+      const ids = await this.#subjectIds(tx, account, of);
+      // Anybody could be named who might come one day; a rule is kept only for somebody who came.
+      if (ids.length === 0) throw new ApiError('NoSuchEntity', `No session of ${of.Subject} is known, for whom ${of.PrincipalArn ?? ''} vouched.`);
       return { kind: 'principal', subjects: ids, filter: { obtainedBy: ids } };
     }
     if (of.PrincipalArn !== undefined) {
@@ -188,13 +190,13 @@ export class SessionOperations {
     if (providerInArn(arn) !== undefined) return this.#providerIds(tx, account, arn);
     if (nameInArn(arn, 'user') === undefined) throw notOne(arn, 'a user, role, federated user, identity provider or root user');
     const user = await this.identities.userByArnIn(tx, arn);
-    return [...new Set([...(user === undefined ? [] : [user.userId]), ...(await this.store.issuerIds(tx, account, arn))])];
+    return [...new Set([...(user === undefined ? [] : [user.userId]), ...(await this.store.issuerIds(tx, account, { arn }))])];
   }
 
   /** Unique ids of the identity providers that have or had an ARN. */
   async #providerIds(tx: ReadTx, account: string, arn: string): Promise<readonly string[]> {
     const provider = await this.providers.findIn(tx, arn, account);
-    const vouched = await this.store.issuerIds(tx, account, arn);
+    const vouched = await this.store.issuerIds(tx, account, { arn });
     return [...new Set([...(provider === undefined ? [] : [provider.providerId]), ...vouched.map((id) => id.slice(0, id.indexOf(':')))])];
   }
 
@@ -202,7 +204,7 @@ export class SessionOperations {
   async #subjectIds(tx: ReadTx, account: string, of: { PrincipalArn?: string | undefined; Subject?: string | undefined }): Promise<readonly string[]> {
     const { PrincipalArn: arn = '', Subject: subject = '' } = of;
     if (providerInArn(arn)?.account !== account) throw new ApiError('ValidationError', 'A subject is that of an identity provider of this account, whose ARN must be given as principalArn.');
-    const ids = (await this.store.issuerIds(tx, account, arn)).filter((id) => id.slice(id.indexOf(':') + 1) === subject);
+    const ids = await this.store.issuerIds(tx, account, { arn, subject });
     const provider = await this.providers.findIn(tx, arn, account);
     const now = `${provider?.providerId ?? ''}:${subject}`;
     // Who only ever acted for others obtained sessions as well.

@@ -107,12 +107,13 @@ export class SessionsStore {
     return rows.length > 0;
   }
 
-  /** Unique ids of the principals that had an ARN when they obtained sessions. */
-  async issuerIds(tx: ReadTx, account: string, arn: string): Promise<readonly string[]> {
+  /** Unique ids of the principals that had an ARN when they obtained sessions; of an identity provider's, those that it calls `subject`. */
+  async issuerIds(tx: ReadTx, account: string, { arn, subject }: { arn: string; subject?: string }): Promise<readonly string[]> {
     const rows = await tx.query<{ id: string }[]>(
       `SELECT DISTINCT issuer_id AS id FROM session
-       WHERE (account_id = $1 OR (issuer_account_id = $1 AND issuer_account_id <> account_id)) AND issuer_account_id = $1 AND issuer_arn = $2`,
-      [account, arn],
+       WHERE (account_id = $1 OR (issuer_account_id = $1 AND issuer_account_id <> account_id)) AND issuer_account_id = $1 AND issuer_arn = $2
+       AND ($3::text IS NULL OR substr(issuer_id, strpos(issuer_id, ':') + 1) = $3)`,
+      [account, arn, subject ?? null],
     );
     return rows.map(({ id }) => id);
   }

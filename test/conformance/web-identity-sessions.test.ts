@@ -98,7 +98,7 @@ describe('AssumeRoleWithWebIdentity', () => {
       expect((await app.rest(world.root, 'POST /v1/sessions/revoke', { principalArn: providerArn, subject: 'mallory' })).body).toEqual({ revoked: 2, effectiveWithinSeconds: 1 });
       for (const over of [mallory, chained as AssumeRoleWithWebIdentityCommandOutput]) await expect(who(over)).rejects.toMatchObject(gone);
       await who(alice);
-      expect((await app.rest(world.root, 'POST /v1/sessions/revoke', { principalArn: providerArn, subject: 'nobody' })).status).toBe(404);
+      expect(await app.rest(world.root, 'POST /v1/sessions/revoke', { principalArn: providerArn, subject: 'nobody' })).toMatchObject({ status: 404, body: { code: 'NoSuchEntity', detail: `No session of nobody is known, for whom ${providerArn} vouched.` } });
       expect((await app.rest(world.root, 'POST /v1/sessions/revoke', { principalArn: arn, subject: 'mallory' })).status).toBe(400);
     });
 
