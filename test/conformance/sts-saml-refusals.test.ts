@@ -29,6 +29,10 @@ beforeAll(async () => {
   role = await world.role('Dev', trusts({ Federated: [provider.arn, encrypting.arn] }, undefined, ['sts:AssumeRoleWithSAML', 'sts:TagSession', 'sts:SetSourceIdentity']));
   sts = new STSClient({ endpoint: app.url, region: 'us-east-1', maxAttempts: 1 });
 });
+// Of one subject no more than twenty refusals are recorded at once, and one more in ten seconds.
+beforeEach(() => {
+  app.clock.advance(10);
+});
 afterAll(async () => {
   sts.destroy();
   await app.close();
