@@ -32,6 +32,7 @@ const asked = (error: string, status = 400): OAuthError => ({ error, status });
 const errors: Partial<Record<ErrorCode, OAuthError>> = {
   AccessDenied: asked('unauthorized_client', 403),
   ExpiredToken: asked('invalid_client', 401),
+  IDPCommunicationError: asked('temporarily_unavailable', 503),
   IncompleteSignature: asked('invalid_client', 401),
   InternalFailure: asked('server_error', 500),
   InvalidClientTokenId: asked('invalid_client', 401),

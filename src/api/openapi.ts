@@ -37,7 +37,7 @@ export function openapi(operations: readonly Implementation[], serverUrl: string
       version: '1',
       summary: 'A security token service that speaks the AWS protocols.',
       description:
-        'Requests are signed with AWS Signature Version 4, service name `stint`; any region. The same operations are served to AWS SDKs at `/` by the AWS Query protocol. Errors are problem details (RFC 9457) with `code` and `requestId`.',
+        'Requests are signed with AWS Signature Version 4, service name `stint`; any region. Operations of the tags STS and IAM are served to AWS SDKs at `/` as well, by the AWS Query protocol. Errors are problem details (RFC 9457) with `code` and `requestId`.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: serverUrl }],
@@ -62,6 +62,8 @@ const problemSchema: Schema = {
     detail: { type: 'string', description: 'What was wrong, for people.' },
     code: { type: 'string', enum: Object.keys(catalogue) },
     requestId: { type: 'string', format: 'uuid' },
+    decisionId: { type: 'string', format: 'uuid', description: 'Of AccessDenied: under which administrators of the account read what decided (GetDecision); also in the header x-stint-decision-id.' },
+    encodedAuthorizationMessage: { type: 'string', description: 'The same as a message that DecodeAuthorizationMessage reads.' },
     risks: {
       type: 'array',
       description: 'What is risky about a trust policy that was refused for it.',
@@ -71,6 +73,8 @@ const problemSchema: Schema = {
     mfaMaxAgeSeconds: { type: 'integer', description: 'And only if MFA was used less than so many seconds ago.' },
   },
 };
+
+const retryAfter: Schema = { description: 'In how many seconds a refusal is told and recorded again.', schema: { type: 'integer' } };
 
 function describe({ name, contract }: Implementation, verb: string): Schema {
   const input = schemaOf(contract.input, 'input');
@@ -132,7 +136,7 @@ function problems(contract: Contract): Record<string, Schema> {
   return Object.fromEntries(
     [...byStatus].sort(([a], [b]) => a - b).map(([status, codes]) => [
       String(status),
-      { description: codes.sort().join(', '), content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } },
+      { description: codes.sort().join(', '), ...(codes.includes('Throttling') && { headers: { 'Retry-After': retryAfter } }), content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } },
     ]),
   );
 }

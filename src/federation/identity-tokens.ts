@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { compactVerify } from 'jose';
 
 import type { AccountId } from '../domain/arn.js';
-import { ApiError } from '../domain/errors.js';
+import { ApiError, type ErrorCode } from '../domain/errors.js';
 import { badToken, identityIn, noWishes, readIdentityToken, requireValidClaims, wishesIn, type UnverifiedToken } from '../domain/identity-token.js';
 import type { FederatedIdentityCaller, FederatedWishes } from '../domain/principal.js';
 import { issuerInUrl, providerArn } from '../domain/providers.js';
@@ -24,13 +24,13 @@ export interface SignedIdentity {
 
 const NO_KEYS = "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements";
 /** How the faults of fetching are told: what a network looks like is for the log. */
-const faults: Readonly<Record<OutboundFault, () => ApiError>> = {
-  unreachable: () => new ApiError('IDPCommunicationError', 'The identity provider could not be reached to verify the ID Token. Repeat the request.'),
-  certificate: () => badToken("OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint"),
+const faults: Readonly<Record<OutboundFault, readonly [ErrorCode, string]>> = {
+  unreachable: ['IDPCommunicationError', 'The identity provider could not be reached to verify the ID Token. Repeat the request.'],
+  certificate: ['InvalidIdentityToken', "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint"],
   // Alike, so that nobody learns which names a network knows.
-  forbidden: () => badToken(NO_KEYS),
-  nameless: () => badToken(NO_KEYS),
-  answer: () => badToken(NO_KEYS),
+  forbidden: ['InvalidIdentityToken', NO_KEYS],
+  nameless: ['InvalidIdentityToken', NO_KEYS],
+  answer: ['InvalidIdentityToken', NO_KEYS],
 };
 /** How many keys are tried for a token that does not say which. */
 const TRIED_MAX = 10;
@@ -105,5 +105,6 @@ function judged(read: () => FederatedWishes): { wishes: FederatedWishes; refusal
 }
 
 function told(error: unknown): never {
-  throw error instanceof OutboundError ? faults[error.fault]() : error;
+  if (error instanceof OutboundError) throw new ApiError(...faults[error.fault], { detail: { why: error.message } });
+  throw error;
 }

@@ -2,6 +2,7 @@ import { camelCase } from '../../src/contract/operation.js';
 import { catalogue } from '../../src/domain/errors.js';
 import { TestApp } from '../support/app.js';
 import { operationOf, registry } from '../support/calls.js';
+import { World } from '../support/world.js';
 
 interface Parameter {
   readonly name: string;
@@ -14,7 +15,7 @@ interface Described {
   readonly summary: string;
   readonly parameters: readonly Parameter[];
   readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: { readonly properties: object; readonly additionalProperties: boolean } }>> };
-  readonly responses: Readonly<Record<string, { readonly description: string; readonly content: Readonly<Record<string, { readonly schema: object }>> }>>;
+  readonly responses: Readonly<Record<string, { readonly description: string; readonly headers?: object; readonly content: Readonly<Record<string, { readonly schema: object }>> }>>;
 }
 interface OpenApi {
   readonly openapi: string;
@@ -97,9 +98,18 @@ describe('/v1/openapi.json', () => {
       for (const code of contract.errors) expect(described.responses[String(catalogue[code].status)]?.description.split(', ')).toContain(code);
       const isUnsigned = 'caller' in contract.access && contract.access.caller === 'proved';
       expect([described.operationId, described.responses['429']?.description]).toEqual([described.operationId, isUnsigned ? 'Throttling' : undefined]);
+      if (isUnsigned) expect(described.responses['429']?.headers).toHaveProperty('Retry-After');
       expect(described.responses['200']).toBeDefined();
       expect(described.summary).not.toBe('');
     }
+  });
+
+  it('describes every member of the problem details that a refusal has', async () => {
+    const alice = await new World(app).user('alice');
+    const { status, body } = await app.rest(alice, 'POST /v1/users', { userName: 'bob' });
+    expect([status, body]).toEqual([403, expect.objectContaining({ decisionId: expect.any(String), encodedAuthorizationMessage: expect.any(String) })]);
+    const { Problem } = document.components.schemas as { Problem: { properties: object } };
+    expect(Object.keys(Problem.properties)).toEqual(expect.arrayContaining(Object.keys(body)));
   });
 
   it('writes member names in camelCase and times as date-time, and shows nothing of the implementation', () => {

@@ -1,6 +1,7 @@
 import { TestApp, type Keys } from '../support/app.js';
 import { effectOf } from '../support/calls.js';
-import { GRANT, JWT, OAuth, SESSION, type Form, type OAuthAnswer } from '../support/oauth.js';
+import { GRANT, ID_TOKEN, JWT, OAuth, SESSION, type Form, type OAuthAnswer } from '../support/oauth.js';
+import { withToken } from '../support/web-identity-scenarios.js';
 import { allows, trusts, World, type Role, type User } from '../support/world.js';
 
 let app: TestApp;
@@ -164,4 +165,10 @@ describe('what only some ways have', () => {
     expect((JSON.parse(Buffer.from(payload, 'base64url').toString()) as { aud: string }).aud).toBe(audience);
     expect(events.map(({ event_name, outcome }) => [event_name, outcome])).toEqual([['ExchangeToken', 'success']]);
   });
+});
+
+it('is told to come back where the provider of its token cannot be reached', async () => {
+  const { input } = await withToken(await new World(app).account('away'), { url: 'https://localhost:1' });
+  const form = { grant_type: GRANT, subject_token: String(input['WebIdentityToken']), subject_token_type: ID_TOKEN, resource: String(input['RoleArn']) };
+  await expectRefused('token', () => oauth.post('/oauth2/token', form), { error: 'temporarily_unavailable', status: 503 });
 });

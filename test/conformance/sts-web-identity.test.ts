@@ -364,6 +364,15 @@ describe('AssumeRoleWithWebIdentity', () => {
     });
   });
 
+  it('tells the log why an issuer could not be asked, under the request id', async () => {
+    const { arn } = await role();
+    const away = { Url: 'https://localhost:1', ClientIDList: ['stint'], ThumbprintList: [idp.thumbprint] };
+    await app.iam(world.root).send(new CreateOpenIDConnectProviderCommand(away));
+    const error = await assume({ RoleArn: arn, WebIdentityToken: await idp.token(app.clock.now(), { iss: away.Url }) }).then(() => undefined, (refusal: unknown) => refusal as { name: string; $metadata: { requestId?: string } });
+    const line = app.lines.map((text) => JSON.parse(text) as { msg?: string; requestId?: string; result?: string; why?: object }).find(({ msg, requestId }) => msg === 'request' && requestId === error?.$metadata.requestId);
+    expect(line).toMatchObject({ result: 'IDPCommunicationError', why: { why: expect.stringMatching(/^https:\/\/localhost:1: /) } });
+  });
+
   it('refuses what is no role, before anything is fetched', async () => {
     await expectUnknown(() => assume({ RoleArn: 'arn:aws:iam::123456789012:user/alice' }), 'ValidationError', 'Request ARN is invalid');
     await expectUnknown(() => assume({ RoleArn: 'not-an-arn-but-long-enough' }), 'ValidationError', 'not-an-arn-but-long-enough is invalid');
