@@ -8,6 +8,7 @@ import { CONFIG, LOG } from '../kernel/kernel.js';
 import type { Config } from '../kernel/config.js';
 import type { Log } from '../kernel/log.js';
 import { Metrics } from '../kernel/metrics.js';
+import { Draining } from './draining.js';
 import { asApiError } from './executor.js';
 import { readIncoming, type Incoming } from './incoming.js';
 
@@ -58,6 +59,7 @@ export class Exchange {
     private readonly clock: Clock,
     private readonly random: Random,
     private readonly metrics: Metrics,
+    private readonly draining: Draining,
   ) {}
 
   /** Regions accepted in signatures; empty: any. */
@@ -82,6 +84,8 @@ export class Exchange {
   send(opened: Opened, reply: FastifyReply, answer: Answer): void {
     const verbs = answer.error?.detail['verbs'];
     if (Array.isArray(verbs)) reply.header('allow', verbs.join(', '));
+    // A client that keeps its connections would hold up the end for as long as that may take.
+    if (this.draining.begun) reply.header('connection', 'close');
     const retryAfter = answer.error?.detail['retryAfterSeconds'];
     if (typeof retryAfter === 'number') reply.header('retry-after', String(retryAfter));
     if (answer.error?.decision !== undefined) reply.header('x-stint-decision-id', answer.error.decision.id);
