@@ -233,11 +233,12 @@ export class Executor {
   async #issuedBefore(operation: Implementation, call: Repeatable, act: Act): Promise<object | undefined> {
     const found = await this.answers.find(call);
     if (found === undefined) return undefined;
-    const { output, issuedAt } = found;
+    const { output, issuedAt, additional } = found;
     // Carried out up to the point where it would be committed; the credentials it makes are dropped.
     const repeatable = { claim: this.answers.claimOf(call), isAnswered: true };
     await this.#handle(operation, call.input, { ...this.#readCtx(act), issuedAt, repeatable, append: () => undefined });
-    act.notes = { ...act.notes, additional: { ...act.notes.additional, idempotentReplay: true } };
+    // What is said of a token is said of the one that is answered.
+    act.notes = { ...act.notes, additional: { ...act.notes.additional, ...additional, idempotentReplay: true } };
     await this.ledger.commit(this.audit.events(event(act, { output })));
     return output;
   }
