@@ -76,7 +76,8 @@ export class Exchange {
   /** What was thrown, as the caller may see it; what was our fault is logged with its cause. */
   refusal(opened: Opened, error: unknown): ApiError {
     const refusal = asApiError(error);
-    if (refusal.row.fault === 'Receiver') this.log.error({ requestId: opened.requestId, err: refusal }, 'request failed');
+    // Who is told when to come back met a bound: strangers can do that as often as they like, and the line of the request says it.
+    if (refusal.row.fault === 'Receiver' && refusal.detail['retryAfterSeconds'] === undefined) this.log.error({ requestId: opened.requestId, err: refusal }, 'request failed');
     return refusal;
   }
 
