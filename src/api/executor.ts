@@ -117,7 +117,7 @@ export class Executor {
    */
   async #refusedWithin(facts: Facts, { refusal, by, otherwise }: { refusal: ApiError; by: RefusedBy; otherwise: (wait: number) => ApiError }): Promise<ApiError> {
     if (refusal.code === 'ServiceUnavailable') return refusal;
-    const wait = refusal.isCounted ? 0 : this.allowance.take(by, facts.now);
+    const wait = refusal.isCounted ? 0 : this.allowance.take(by);
     if (wait > 0) {
       this.metrics.unrecorded(facts.name, 'audit_event');
       return otherwise(wait);
@@ -125,7 +125,7 @@ export class Executor {
     const unrecorded = this.allowance.takeUnrecorded(by);
     if (unrecorded > 0) facts.notes = { ...facts.notes, additional: { ...facts.notes.additional, unrecordedRefusals: unrecorded } };
     return this.#refused(facts, refusal, () => {
-      this.allowance.giveBackUnrecorded(by, facts.now, unrecorded);
+      this.allowance.giveBackUnrecorded(by, unrecorded);
     });
   }
 
