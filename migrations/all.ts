@@ -17,6 +17,7 @@ import { SignIn1767225600016 } from './1767225600016-sign-in.js';
 import { SamlReplay1767225600017 } from './1767225600017-saml-replay.js';
 import { AccountSettings1767225600018 } from './1767225600018-account-settings.js';
 import { SessionLines1767225600019 } from './1767225600019-session-lines.js';
+import { SessionActors1767225600020 } from './1767225600020-session-actors.js';
 
 /** Every migration, oldest first: listed by hand, so that the built program and the tests run the same ones. */
 export const migrations = [
@@ -39,4 +40,5 @@ export const migrations = [
   SamlReplay1767225600017,
   AccountSettings1767225600018,
   SessionLines1767225600019,
+  SessionActors1767225600020,
 ] as const;

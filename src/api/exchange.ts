@@ -8,6 +8,7 @@ import { CONFIG, LOG } from '../kernel/kernel.js';
 import type { Config } from '../kernel/config.js';
 import type { Log } from '../kernel/log.js';
 import { Metrics } from '../kernel/metrics.js';
+import { Draining } from './draining.js';
 import { asApiError } from './executor.js';
 import { readIncoming, type Incoming } from './incoming.js';
 
@@ -58,6 +59,7 @@ export class Exchange {
     private readonly clock: Clock,
     private readonly random: Random,
     private readonly metrics: Metrics,
+    private readonly draining: Draining,
   ) {}
 
   /** Regions accepted in signatures; empty: any. */
@@ -74,7 +76,8 @@ export class Exchange {
   /** What was thrown, as the caller may see it; what was our fault is logged with its cause. */
   refusal(opened: Opened, error: unknown): ApiError {
     const refusal = asApiError(error);
-    if (refusal.row.fault === 'Receiver') this.log.error({ requestId: opened.requestId, err: refusal }, 'request failed');
+    // Who is told when to come back met a bound: strangers can do that as often as they like, and the line of the request says it.
+    if (refusal.row.fault === 'Receiver' && refusal.detail['retryAfterSeconds'] === undefined) this.log.error({ requestId: opened.requestId, err: refusal }, 'request failed');
     return refusal;
   }
 
@@ -82,6 +85,8 @@ export class Exchange {
   send(opened: Opened, reply: FastifyReply, answer: Answer): void {
     const verbs = answer.error?.detail['verbs'];
     if (Array.isArray(verbs)) reply.header('allow', verbs.join(', '));
+    // A client that keeps its connections would hold up the end for as long as that may take.
+    if (this.draining.begun) reply.header('connection', 'close');
     const retryAfter = answer.error?.detail['retryAfterSeconds'];
     if (typeof retryAfter === 'number') reply.header('retry-after', String(retryAfter));
     if (answer.error?.decision !== undefined) reply.header('x-stint-decision-id', answer.error.decision.id);

@@ -117,7 +117,7 @@ export class Executor {
    */
   async #refusedWithin(facts: Facts, { refusal, by, otherwise }: { refusal: ApiError; by: RefusedBy; otherwise: (wait: number) => ApiError }): Promise<ApiError> {
     if (refusal.code === 'ServiceUnavailable') return refusal;
-    const wait = refusal.isCounted ? 0 : this.allowance.take(by, facts.now);
+    const wait = refusal.isCounted ? 0 : this.allowance.take(by);
     if (wait > 0) {
       this.metrics.unrecorded(facts.name, 'audit_event');
       return otherwise(wait);
@@ -125,7 +125,7 @@ export class Executor {
     const unrecorded = this.allowance.takeUnrecorded(by);
     if (unrecorded > 0) facts.notes = { ...facts.notes, additional: { ...facts.notes.additional, unrecordedRefusals: unrecorded } };
     return this.#refused(facts, refusal, () => {
-      this.allowance.giveBackUnrecorded(by, facts.now, unrecorded);
+      this.allowance.giveBackUnrecorded(by, unrecorded);
     });
   }
 
@@ -233,11 +233,12 @@ export class Executor {
   async #issuedBefore(operation: Implementation, call: Repeatable, act: Act): Promise<object | undefined> {
     const found = await this.answers.find(call);
     if (found === undefined) return undefined;
-    const { output, issuedAt } = found;
+    const { output, issuedAt, additional } = found;
     // Carried out up to the point where it would be committed; the credentials it makes are dropped.
     const repeatable = { claim: this.answers.claimOf(call), isAnswered: true };
     await this.#handle(operation, call.input, { ...this.#readCtx(act), issuedAt, repeatable, append: () => undefined });
-    act.notes = { ...act.notes, additional: { ...act.notes.additional, idempotentReplay: true } };
+    // What is said of a token is said of the one that is answered.
+    act.notes = { ...act.notes, additional: { ...act.notes.additional, ...additional, idempotentReplay: true } };
     await this.ledger.commit(this.audit.events(event(act, { output })));
     return output;
   }

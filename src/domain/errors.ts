@@ -67,7 +67,7 @@ export const catalogue = {
   RequestEntityTooLarge: sender(413, 'The request body is larger than STINT_MAX_BODY_BYTES.'),
   RequestTimeout: sender(408, 'The request did not arrive completely in time.'),
   RiskyTrustPolicy: sender(400, 'The trust policy lets in more than is likely to be meant, and nobody accepted the risk (REST only); risks says what is wrong and what to write.'),
-  ServiceUnavailable: receiver(503, 'The database cannot be reached, the event cannot be recorded, or too many passwords are being checked or SAML responses read; no credentials were issued. Repeat the call.'),
+  ServiceUnavailable: receiver(503, 'The database cannot be reached, the event cannot be recorded, or too many passwords are being checked or SAML responses read; no credentials were issued. Repeat the call; `Retry-After` says when, where it is for too many.'),
   SessionDurationEscalationException: sender(403, 'The web identity token would outlive the session that asks for it.'),
   SignInRefused: sender(403, 'The account, user, password or code of a sign-in is not right, or attempts have to wait; which of these is not said. Who knew the password is told whether MFA is needed, and whether an administrator has to replace an expired password.'),
   SignatureDoesNotMatch: sender(403, 'The signature is wrong, too old, not yet valid, or scoped to another service, region or day.'),
@@ -146,4 +146,12 @@ export class ApiError extends Error {
   get row(): ErrorRow {
     return catalogue[this.code];
   }
+}
+
+/** How long to wait where too many others do, in seconds. */
+const BUSY_SECONDS = 1;
+
+/** A refusal of what would wait too long: a bound was met, and nothing is broken. */
+export function busy(message: string): ApiError {
+  return new ApiError('ServiceUnavailable', message, { detail: { why: 'too many wait', retryAfterSeconds: BUSY_SECONDS } });
 }

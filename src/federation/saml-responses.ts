@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 
 import { accountId } from '../domain/arn.js';
-import { ApiError } from '../domain/errors.js';
+import { ApiError, busy } from '../domain/errors.js';
 import { badToken, noWishes, requireTokenTags } from '../domain/identity-token.js';
 import type { FederatedIdentityCaller, FederatedKeys, FederatedWishes } from '../domain/principal.js';
 import { providerInArn } from '../domain/providers.js';
@@ -28,7 +28,7 @@ const TURNS = { running: 2, runningEach: 1, waiting: 256, waitingEach: 64 };
 /** Believes responses of the SAML providers of accounts (AWS STS API Reference: AssumeRoleWithSAML). */
 @Injectable()
 export class SamlResponses {
-  readonly #turns = new Turns(TURNS, () => new ApiError('ServiceUnavailable', 'Too many SAML responses are being verified. Repeat the request in a moment.'));
+  readonly #turns = new Turns(TURNS, () => busy('Too many SAML responses are being verified. Repeat the request in a moment.'));
 
   constructor(
     private readonly providers: IdentityProvidersStore,

@@ -1,4 +1,4 @@
-import { ApiError } from '../domain/errors.js';
+import { busy } from '../domain/errors.js';
 import { Turns } from '../kernel/turns.js';
 
 /**
@@ -11,6 +11,6 @@ const BOUNDS = { running: 2, runningEach: 2, waiting: 64, waitingEach: 16 };
 export class HashingTurns extends Turns {
   /** Its `take` throws ServiceUnavailable, at once, where too many wait. */
   constructor() {
-    super(BOUNDS, () => new ApiError('ServiceUnavailable', 'Too many passwords are being checked. Repeat the request in a moment.'));
+    super(BOUNDS, () => busy('Too many passwords are being checked. Repeat the request in a moment.'));
   }
 }

@@ -4,6 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 
 import { allowanceAt, oneLess, waitFor, type Allowance, type Rate } from '../domain/allowance.js';
+import { Clock } from './effects.js';
 
 /** Who was refused, and in which account's tables that would be written. */
 export interface RefusedBy {
@@ -35,12 +36,15 @@ export class RefusalAllowance {
   readonly #subjects = new LRUCache<string, Allowance>({ max: REMEMBERED_MAX });
   readonly #doors = new LRUCache<string, Door>({ max: REMEMBERED_MAX });
 
+  constructor(private readonly clock: Clock) {}
+
   /**
    * Takes one refusal from the allowance of a subject and that of his door: answers zero, or how long there is none, in
-   * milliseconds; then nothing is taken, and one more is counted as not recorded.
+   * milliseconds; then nothing is taken, and one more is counted as not recorded. It is as of now: a request that took its time came before others
+   * that were quicker, and would give back to them what time had not.
    */
-  take(by: RefusedBy, at: Date): number {
-    const now = at.getTime();
+  take(by: RefusedBy): number {
+    const now = this.clock.now().getTime();
     const door = this.#doorOf(by, now);
     door.allowance = allowanceAt(door.allowance, DOOR, now);
     const waitAtDoor = waitFor(door.allowance, DOOR, now);
@@ -61,8 +65,8 @@ export class RefusalAllowance {
   }
 
   /** Takes back a `takeUnrecorded` of which nothing was recorded. */
-  giveBackUnrecorded(by: RefusedBy, at: Date, count: number): void {
-    if (count > 0) this.#doorOf(by, at.getTime()).unrecorded += count;
+  giveBackUnrecorded(by: RefusedBy, count: number): void {
+    if (count > 0) this.#doorOf(by, this.clock.now().getTime()).unrecorded += count;
   }
 
   #takeFromSubject(by: RefusedBy, now: number): number {

@@ -63,8 +63,8 @@ export class Decisions {
   }
 
   /** Whether the caller, who is nobody's in an account, may still have a refusal written into its tables. */
-  #mayWrite(account: string, { name, caller, now }: { name: string; caller: Caller; now: Date }): boolean {
-    if (this.allowance.take({ account, door: caller.account, subject: principalId(caller) }, now) === 0) return true;
+  #mayWrite(account: string, { name, caller }: { name: string; caller: Caller }): boolean {
+    if (this.allowance.take({ account, door: caller.account, subject: principalId(caller) }) === 0) return true;
     this.metrics.unrecorded(name, 'decision');
     return false;
   }

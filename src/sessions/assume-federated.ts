@@ -142,6 +142,7 @@ export class FederatedAssumption {
       minimumTokenSize: asked.MinimumSessionTokenSize,
       operation: bounds?.operation ?? asked.operation,
       joined: bounds?.joined,
+      actedBy: bounds?.actedBy,
     });
     ctx.note({ resources: [{ accountId: role.accountId, type: 'AWS::IAM::Role', ARN: asked.RoleArn }] });
     return {

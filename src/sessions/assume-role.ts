@@ -82,6 +82,7 @@ export class RoleAssumption {
       minimumTokenSize: input.MinimumSessionTokenSize,
       operation: bounds?.operation ?? 'AssumeRole',
       joined: bounds?.joined,
+      actedBy: bounds?.actedBy,
     });
     ctx.note({ resources: [{ accountId: role.accountId, type: 'AWS::IAM::Role', ARN: input.RoleArn }], alsoAccount: role.accountId });
     const isPacked = packed.policies !== undefined || (input.Tags?.length ?? 0) > 0;

@@ -7,6 +7,7 @@ import { shapeOf, unwrapped, type Contract } from '../contract/operation.js';
 import { NONCE_BYTES } from '../domain/aead.js';
 import { canonicalJson, type Json } from '../domain/audit-seal.js';
 import { ApiError } from '../domain/errors.js';
+import { readIdentityToken } from '../domain/identity-token.js';
 import { callerUserId, type Caller } from '../domain/principal.js';
 import { seal, unseal } from '../domain/sealing.js';
 import { Database } from '../kernel/database.js';
@@ -17,6 +18,7 @@ import { RolesStore } from '../roles/roles.store.js';
 import { IssuedAnswersStore } from './issued-answers.store.js';
 import { Revocations } from './revocations.js';
 import { chainOf, SessionsStore } from './sessions.store.js';
+import { SubjectTokens } from './subject-tokens.js';
 
 /** How many requests may wait for one another under one key. */
 const WAITING_MAX = 64;
@@ -32,6 +34,14 @@ export interface Repeatable {
   readonly now: Date;
   /** The caller's Idempotency-Key. */
   readonly idempotencyKey: string;
+}
+
+/** An answer that was given before. */
+export interface Kept {
+  readonly output: object;
+  readonly issuedAt: Date;
+  /** What its event said of the token in it, where there is one. */
+  readonly additional: Readonly<Record<string, string | undefined>>;
 }
 
 /**
@@ -52,6 +62,7 @@ export class IssuedAnswers {
     private readonly keyring: Keyring,
     private readonly random: Random,
     private readonly roles: RolesStore,
+    private readonly tokens: SubjectTokens,
   ) {}
 
   /** The constraint that lets only one of two answers under a key be written. */
@@ -74,18 +85,19 @@ export class IssuedAnswers {
 
   /**
    * The answer that was given before. Throws IdempotencyConflict where the key was used for another request, or for
-   * a session that is over since.
+   * a session or token that is over since.
    */
-  async find(call: Repeatable): Promise<{ readonly output: object; readonly issuedAt: Date } | undefined> {
+  async find(call: Repeatable): Promise<Kept | undefined> {
     const key = keyOf(call);
     const row = await this.database.read((tx) => this.store.find(tx, key, call.now));
     if (row === undefined) return undefined;
     if (!row.inputSha256.equals(inputOf(call))) throw new ApiError('IdempotencyConflict', 'The Idempotency-Key was used for a request with other parameters. Use a new key for each request.');
     const opened = await this.#opened(row.sealed, key);
-    const output = revived(call.contract.output, JSON.parse(opened.toString('utf8'))) as { SessionId?: unknown; Expiration?: unknown };
+    const output = revived(call.contract.output, JSON.parse(opened.toString('utf8'))) as { SessionId?: unknown; Expiration?: unknown; WebIdentityToken?: string; AccessToken?: string };
     if (output.Expiration instanceof Date && output.Expiration <= call.now) throw isOver();
     if (typeof output.SessionId === 'string') await this.#requireLive(output.SessionId, call.now);
-    return { output, issuedAt: new Date(row.expiresAt.getTime() - KEPT_MS) };
+    const jwt = output.WebIdentityToken ?? output.AccessToken;
+    return { output, issuedAt: new Date(row.expiresAt.getTime() - KEPT_MS), additional: jwt === undefined ? {} : await this.#kept(jwt) };
   }
 
   /** Names a request: the same caller, key and parameters. */
@@ -114,6 +126,15 @@ export class IssuedAnswers {
     throw isOver();
   }
 
+  /** The ids of a token. One that was obtained with a long-term key has no session, and can be ended all the same. */
+  async #kept(jwt: string): Promise<Kept['additional']> {
+    const token = readIdentityToken(jwt);
+    const { tokenId: jti = '' } = this.tokens.read(jwt);
+    const holder = await this.tokens.keyHolderIn(token);
+    if (holder !== undefined && !(await this.tokens.isKept(holder, jti))) throw isOver('token');
+    return { jti, kid: token.keyId };
+  }
+
   async #opened(sealed: Buffer, key: Buffer): Promise<Buffer> {
     let opened = unseal(this.keyring, sealed, labelOf(key));
     if (opened !== undefined && 'unknownKey' in opened) {
@@ -126,8 +147,8 @@ export class IssuedAnswers {
   }
 }
 
-function isOver(): ApiError {
-  return new ApiError('IdempotencyConflict', 'The session that was issued under this Idempotency-Key is over. Use a new key to obtain another.');
+function isOver(what = 'session'): ApiError {
+  return new ApiError('IdempotencyConflict', `The ${what} that was issued under this Idempotency-Key is over. Use a new key to obtain another.`);
 }
 
 /**

@@ -26,6 +26,12 @@ export type Actor =
   | { readonly kind: 'root'; readonly account: AccountId }
   | { readonly kind: 'federated-user'; readonly account: AccountId; readonly name: string; readonly by?: { readonly userId: string; readonly userName: string; readonly path: string } };
 
+/** Who acts for somebody, so that he can be found by his name when he is gone. */
+export interface ActedBy {
+  readonly arn: string;
+  readonly id: string;
+}
+
 /** What a new session says, beyond whom it acts as. */
 export interface SessionRequest {
   readonly actor: Actor;
@@ -41,6 +47,8 @@ export interface SessionRequest {
   /** The operation that makes it, and what its caller calls it. */
   readonly operation: string;
   readonly description?: string | undefined;
+  /** Who acts in it by a token that he shows for it, by the ARN under which his account knows him. */
+  readonly actedBy?: ActedBy | undefined;
   /** The chains of the tokens that it is obtained with, besides the session that asks. */
   readonly joined?: readonly Chain[] | undefined;
 }
@@ -54,6 +62,7 @@ export interface Bounds {
   readonly facts: Pick<SessionFacts, 'ceilings' | 'delegates'> & Partial<Pick<SessionFacts, 'scopedDown'>>;
   /** The chains of the token that is exchanged, where no session is behind it, and of who acts. */
   readonly joined: readonly Chain[];
+  readonly actedBy: ActedBy | undefined;
   /** Condition keys that say who acts. */
   readonly context: Readonly<Record<string, string | undefined>>;
   /** How a managed policy is refused that is not there. */
@@ -160,6 +169,8 @@ function rowOf({ ctx, request, claims, token }: { ctx: IssueCtx; request: Sessio
     issuerArn: callerArn(caller),
     issuerId: principalId(caller),
     issuerAccountId: caller.account,
+    actorArn: request.actedBy?.arn ?? null,
+    actorId: request.actedBy?.id ?? null,
     parentSessionId: before.at(-1)?.sessionId ?? null,
     rootSessionId: session.chain[0]?.sessionId ?? session.sessionId,
     ancestors: before.length === 0 ? null : linksOf(before),

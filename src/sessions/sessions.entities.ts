@@ -11,6 +11,7 @@ export type LinkColumns = readonly [string, string, number];
 @Index('IX_session_root', { synchronize: false })
 @Index('IX_session_token', { synchronize: false })
 @Index('IX_session_expiry', { synchronize: false })
+@Index('IX_session_actor', { synchronize: false })
 export class SessionRow {
   @PrimaryColumn('uuid', { name: 'session_id', primaryKeyConstraintName: 'PK_session' })
   sessionId!: string;
@@ -60,6 +61,13 @@ export class SessionRow {
 
   @Column('text', { name: 'issuer_account_id' })
   issuerAccountId!: string;
+
+  /** Who acts in it by a token that he showed for it: ARN and unique id, as of who asked. Null where nobody does; of those who came with the session it was obtained with, that one's row tells. */
+  @Column('text', { name: 'actor_arn', nullable: true })
+  actorArn!: string | null;
+
+  @Column('text', { name: 'actor_id', nullable: true })
+  actorId!: string | null;
 
   /** The session that asked for it, where one was obtained with another. */
   @Column('uuid', { name: 'parent_session_id', nullable: true })

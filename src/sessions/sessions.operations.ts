@@ -204,11 +204,7 @@ export class SessionOperations {
   async #subjectIds(tx: ReadTx, account: string, of: { PrincipalArn?: string | undefined; Subject?: string | undefined }): Promise<readonly string[]> {
     const { PrincipalArn: arn = '', Subject: subject = '' } = of;
     if (providerInArn(arn)?.account !== account) throw new ApiError('ValidationError', 'A subject is that of an identity provider of this account, whose ARN must be given as principalArn.');
-    const ids = await this.store.issuerIds(tx, account, { arn, subject });
-    const provider = await this.providers.findIn(tx, arn, account);
-    const now = `${provider?.providerId ?? ''}:${subject}`;
-    // Who only ever acted for others obtained sessions as well.
-    return provider === undefined || ids.includes(now) || !(await this.store.isBeside(tx, account, now)) ? ids : [...ids, now];
+    return this.store.issuerIds(tx, account, { arn, subject });
   }
 
   /** Whose sessions are listed. */

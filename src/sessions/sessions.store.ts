@@ -24,6 +24,8 @@ const table: AppendTable<SessionRow> = {
     { name: 'issuer_arn', type: 'text', of: (row) => row.issuerArn },
     { name: 'issuer_id', type: 'text', of: (row) => row.issuerId },
     { name: 'issuer_account_id', type: 'text', of: (row) => row.issuerAccountId },
+    { name: 'actor_arn', type: 'text', of: (row) => row.actorArn },
+    { name: 'actor_id', type: 'text', of: (row) => row.actorId },
     { name: 'parent_session_id', type: 'uuid', of: (row) => row.parentSessionId },
     { name: 'root_session_id', type: 'uuid', of: (row) => row.rootSessionId },
     { name: 'ancestors', type: 'jsonb', of: (row) => (row.ancestors === null ? null : JSON.stringify(row.ancestors)) },
@@ -107,21 +109,17 @@ export class SessionsStore {
     return rows.length > 0;
   }
 
-  /** Unique ids of the principals that had an ARN when they obtained sessions; of an identity provider's, those that it calls `subject`. */
+  /** Unique ids of the principals that had an ARN of this account when they obtained sessions, or acted in those of others; of an identity provider's, those that it calls `subject`. */
   async issuerIds(tx: ReadTx, account: string, { arn, subject }: { arn: string; subject?: string }): Promise<readonly string[]> {
     const rows = await tx.query<{ id: string }[]>(
       `SELECT DISTINCT issuer_id AS id FROM session
        WHERE (account_id = $1 OR (issuer_account_id = $1 AND issuer_account_id <> account_id)) AND issuer_account_id = $1 AND issuer_arn = $2
-       AND ($3::text IS NULL OR substr(issuer_id, strpos(issuer_id, ':') + 1) = $3)`,
+       AND ($3::text IS NULL OR substr(issuer_id, strpos(issuer_id, ':') + 1) = $3)
+       UNION
+       SELECT actor_id AS id FROM session WHERE actor_arn = $2 AND ($3::text IS NULL OR substr(actor_id, strpos(actor_id, ':') + 1) = $3)`,
       [account, arn, subject ?? null],
     );
     return rows.map(({ id }) => id);
-  }
-
-  /** Whether somebody of this unique id, or by a token of his, has a part in a session of the account without having asked for it. */
-  async isBeside(tx: ReadTx, account: string, id: string): Promise<boolean> {
-    const rows = await tx.query<unknown[]>('SELECT 1 FROM session WHERE (account_id = $1 OR (issuer_account_id = $1 AND issuer_account_id <> account_id)) AND beside @> $2::jsonb LIMIT 1', [account, JSON.stringify([[id]])]);
-    return rows.length > 0;
   }
 
   /** Unique ids of the roles that had an ARN when sessions of them were issued. */

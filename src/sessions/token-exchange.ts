@@ -8,7 +8,7 @@ import { requireCredential } from '../domain/credential-rules.js';
 import { delegated, type Delegate } from '../domain/delegation.js';
 import { ApiError } from '../domain/errors.js';
 import type { SigningAlgorithm } from '../domain/issuer-keys.js';
-import { callerUserId, type Caller, type Holder } from '../domain/principal.js';
+import { callerUserId, principalId, type Caller, type Holder } from '../domain/principal.js';
 import { badScope, readScope } from '../domain/scope.js';
 import type { Chain } from '../domain/session-chain.js';
 import { openSession } from '../domain/session-token.js';
@@ -117,6 +117,7 @@ function boundsOf(subject: Subject, acting: Acting | undefined, { session }: Cal
     },
     // The chain of a session goes on by itself.
     joined: [...(session === undefined && subject.chain !== undefined ? [subject.chain] : []), ...(acting === undefined ? [] : [acting.chain])],
+    actedBy: acting && { arn: acting.delegate.arn, id: principalId(acting.caller) },
     context: acting === undefined ? {} : contextOf(acting.delegate),
     unknownPolicy: (arn) => badScope(`There is no managed policy ${arn}.`),
   };

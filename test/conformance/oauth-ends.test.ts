@@ -1,4 +1,4 @@
-import { CreateAccessKeyCommand, CreateOpenIDConnectProviderCommand, DeleteAccessKeyCommand, DeleteUserCommand, DeleteUserPolicyCommand, UpdateAccessKeyCommand } from '@aws-sdk/client-iam';
+import { CreateAccessKeyCommand, CreateOpenIDConnectProviderCommand, DeleteAccessKeyCommand, DeleteOpenIDConnectProviderCommand, DeleteUserCommand, DeleteUserPolicyCommand, UpdateAccessKeyCommand } from '@aws-sdk/client-iam';
 import { GetScopedCredentialsCommand } from '@aws-sdk/client-sts';
 import { decodeJwt } from 'jose';
 
@@ -23,6 +23,12 @@ const API = ['https://api.example'];
 const user = (): Promise<User> => world.user(fresh(), allows('sts:*'));
 const active = async (token: string): Promise<unknown> => (await oauth.introspect(token, world.root)).body['active'];
 const inactive = { status: 200, body: { active: false } };
+async function removed({ name, accessKeyId }: User): Promise<void> {
+  const iam = app.iam(world.root);
+  await iam.send(new DeleteAccessKeyCommand({ UserName: name, AccessKeyId: accessKeyId }));
+  await iam.send(new DeleteUserPolicyCommand({ UserName: name, PolicyName: 'own' }));
+  await iam.send(new DeleteUserCommand({ UserName: name }));
+}
 const idOf = (jwt: string): string => String(decodeJwt(jwt).jti);
 
 beforeAll(async () => {
@@ -67,10 +73,7 @@ describe('a JWT that was obtained with a long-term key', () => {
   it.each(forWhom)('for %s is not good for another user of the same name', async (_, audience) => {
     const alice = await user();
     const jwt = await oauth.jwt(alice, { Audience: audience() });
-    const iam = app.iam(world.root);
-    await iam.send(new DeleteAccessKeyCommand({ UserName: alice.name, AccessKeyId: alice.accessKeyId }));
-    await iam.send(new DeleteUserPolicyCommand({ UserName: alice.name, PolicyName: 'own' }));
-    await iam.send(new DeleteUserCommand({ UserName: alice.name }));
+    await removed(alice);
     expect(await oauth.introspect(jwt, world.root)).toMatchObject(inactive);
     const again = await world.user(alice.name, allows('sts:*'));
     expect(await oauth.introspect(jwt, world.root)).toMatchObject(inactive);
@@ -274,6 +277,38 @@ describe('a session in which somebody acts', () => {
     const later = await oauth.credentials({ subject_token, resource: work.arn, actor_token: await idp.token(app.clock.now(), { sub: 'agent-1' }), actor_token_type: ID_TOKEN });
     expect(await ended(app, { PrincipalArn: provider }, world.root)).toBe(3);
     expect(await standings(app, later, direct)).toEqual(['ExpiredToken', 'alive']);
+  });
+
+  it('ends with an actor who is gone, by the name that he had', async () => {
+    const [alice, agent] = [await user(), await user()];
+    const work = await world.role(fresh(), together(trusts(alice.arn), trusts(agent.arn, undefined, 'sts:SetContext')), { policy: allows('sts:*') });
+    const subject_token = await oauth.jwt(alice);
+    const keys = await oauth.credentials({ subject_token, resource: work.arn, actor_token: await oauth.jwt(agent), actor_token_type: JWT });
+    const direct = await oauth.credentials({ subject_token, resource: work.arn });
+    await removed(agent);
+    // Whoever comes to have the name acts nowhere.
+    await world.user(agent.name, allows('sts:*'));
+    expect(await ended(app, { PrincipalArn: agent.arn }, world.root)).toBe(1);
+    expect(await standings(app, keys, direct)).toEqual(['ExpiredToken', 'alive']);
+  });
+
+  it.each([
+    ['for whom it vouched', { Subject: 'agent-1' }],
+    ['whoever came by it', {}],
+  ])('ends with an identity provider that is gone, %s, and that was made anew since', async (_, of) => {
+    const own = await new World(app).account(fresh());
+    await oauth.enable(own);
+    const iam = app.iam(own.root);
+    const registered = async (): Promise<string> => (await iam.send(new CreateOpenIDConnectProviderCommand({ Url: idp.issuer, ClientIDList: ['stint'], ThumbprintList: [idp.thumbprint] }))).OpenIDConnectProviderArn ?? '';
+    const [alice, arn] = [await own.user(fresh(), allows('sts:*')), await registered()];
+    const work = await own.role(fresh(), together(trusts(alice.arn), trusts({ Federated: arn }, { StringEquals: { [`${idp.name}:sub`]: 'agent-1' } }, 'sts:SetContext')), { policy: allows('sts:*') });
+    const acted = async (): Promise<Keys> => oauth.credentials({ subject_token: await oauth.jwt(alice), resource: work.arn, actor_token: await idp.token(app.clock.now(), { sub: 'agent-1' }), actor_token_type: ID_TOKEN });
+    const [first, second] = [await acted(), await acted()];
+    await iam.send(new DeleteOpenIDConnectProviderCommand({ OpenIDConnectProviderArn: arn }));
+    expect(await asksToEnd(app, { PrincipalArn: arn, Subject: 'agent-2' }, own.root)).toMatchObject({ code: 'NoSuchEntity' });
+    await registered();
+    expect(await ended(app, { PrincipalArn: arn, ...of }, own.root)).toBe(2);
+    expect(await standings(app, first, second)).toEqual(['ExpiredToken', 'ExpiredToken']);
   });
 
   it('ends with an actor of another account, which is told how many it sees, and not of others of his name', async () => {

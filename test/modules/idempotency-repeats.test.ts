@@ -5,7 +5,7 @@ import { TestApp, type Keys } from '../support/app.js';
 import { call, effectOf, expectRefused, registry, type Called, type Input } from '../support/calls.js';
 import { hold, until, untilBlocked, withoutDatabase } from '../support/outage.js';
 import { ended, sessionIdOf, standing } from '../support/revoking.js';
-import { CREDENTIALS, ID_TOKEN } from '../support/oauth.js';
+import { CREDENTIALS, ID_TOKEN, OAuth } from '../support/oauth.js';
 import { SamlProvider } from '../support/saml-world.js';
 import { Sessions, taskArn, type TemporaryKeys } from '../support/sessions.js';
 import { withToken } from '../support/web-identity-scenarios.js';
@@ -72,8 +72,8 @@ const orders: Readonly<Record<string, () => Promise<Order>>> = {
   AssumeRoleWithWebIdentity: async () => ({ operation: 'AssumeRoleWithWebIdentity', ...(await withToken(world)) }),
   AssumeRoot: () => Promise.resolve({ operation: 'AssumeRoot', input: { TargetPrincipal: member.root.account, TaskPolicyArn: { arn: taskArn('IAMAuditRootUserCredentials') } } }),
   ExchangeSession: async () => {
-    const target = await world.role('of-session', trusts(worker.arn));
-    return { operation: 'ExchangeSession', input: { RoleArn: target.arn, RequestedTokenType: CREDENTIALS }, keys: await session() };
+    const target = await world.role('of-session', trusts(worker.arn), { policy: allows('sts:GetWebIdentityToken') });
+    return { operation: 'ExchangeSession', input: { RoleArn: target.arn }, keys: await session() };
   },
   ExchangeToken: async () => {
     const idp = await a.idp();
@@ -109,7 +109,11 @@ describe('a repeated request', () => {
     const own = events.filter(({ account_id: account }) => account === a.root.account);
     expect(own.map(({ event_name, outcome, record }) => [event_name, outcome, record['additionalEventData']])).toEqual(Array.from({ length: 2 }, () => [operation, 'success', expect.objectContaining({ idempotentReplay: true }) as object]));
     const [issued] = (await a.events()).filter((event) => event.event_name === operation && event.account_id === a.root.account && event.outcome === 'success').slice(-3);
-    for (const { record } of own) expect(record['responseElements']).toEqual(issued?.record['responseElements']);
+    for (const { record } of own) {
+      expect(record['responseElements']).toEqual(issued?.record['responseElements']);
+      // Also the id of a token, which is in it, and not that of one that was made for nothing.
+      expect(record['additionalEventData']).toEqual({ ...(issued?.record['additionalEventData'] as Input | undefined), idempotentReplay: true });
+    }
     expect(JSON.stringify(events.map(({ text }) => text))).not.toContain(key);
   });
 
@@ -236,6 +240,19 @@ describe('a repeated request for a session that was ended', () => {
     expect(await under(key, { ...assuming(), node: b })).toMatchObject({ code: OVER.code, status: OVER.status });
     const next = await under(fresh(), assuming());
     expect(await standing(a, credentialsOf(next))).toBe('alive');
+  });
+
+  it.each<[string, (jwt: string) => Promise<unknown>]>([
+    ['itself', (jwt) => new OAuth(a, 'https://sts.example').revoke(jwt, alice)],
+    ['with all that its user obtained', () => ended(a, { PrincipalArn: alice.arn })],
+  ])('or for a token without a session that was ended %s, is refused on every node, and another key obtains another', async (_, end) => {
+    const key = fresh();
+    const order: Order = { operation: 'GetWebIdentityToken', input: { Audience: ['https://verifier.example'], SigningAlgorithm: 'ES384' } };
+    const jwt = (await under(key, order)).output as { webIdentityToken: string };
+    await end(jwt.webIdentityToken);
+    expectRefused(await effectOf(a, () => under(key, order)), { ...OVER, message: OVER.message.replace('session', 'token') }, order.operation);
+    await until('the other node knows', async () => (await under(key, { ...order, node: b })).code === OVER.code);
+    expect((await under(fresh(), order)).status).toBe(200);
   });
 
   it('because its role is gone, is refused, though there is another role of that name', async () => {

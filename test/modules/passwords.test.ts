@@ -1,7 +1,7 @@
 import { Secret } from '../../src/domain/secret.js';
 import { Passwords } from '../../src/identities/passwords.js';
 import { PasswordsStore } from '../../src/identities/passwords.store.js';
-import { TestApp, type Keys } from '../support/app.js';
+import { TestApp, type Answer, type Keys } from '../support/app.js';
 import { call, effectOf, expectRefused, type Called, type Input } from '../support/calls.js';
 import { untilBlocked } from '../support/outage.js';
 import { FIRST, SECOND } from '../support/password-scenarios.js';
@@ -113,6 +113,26 @@ describe('whoever asks whether a password is right', () => {
     await elsewhere;
     expect([undefined, 'ServiceUnavailable', 'ConcurrentModification']).toContain((await slow).code);
     expect((await rowOf(user)).wrong_guesses).toBe(0);
+  }, 60_000);
+
+  it('is told when, and is no failure of the node for whoever reads its log', async () => {
+    const user = await withPassword();
+    const passwords = a.running.app.get(Passwords);
+    let isOver = false;
+    const crowd = Array.from({ length: 40 }, async () => {
+      while (!isOver) await passwords.stored(owner(user), Secret.of(FIRST)).catch(() => new Promise((later) => setTimeout(later, 1)));
+    });
+    const before = a.lines.length;
+    const asked = (): Promise<Answer> => a.query(world.root, { Action: 'UpdateLoginProfile', Version: '2010-05-08', UserName: user.name, Password: SECOND });
+    let answer = await asked();
+    // It may have come at the moment at which somebody left.
+    for (let left = 20; left > 0 && answer.status === 200; left -= 1) answer = await asked();
+    isOver = true;
+    await Promise.all(crowd);
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+    const written = a.lines.slice(before).map((line) => JSON.parse(line) as { level: string; msg: string; why?: { why?: string } });
+    expect(written.filter(({ level }) => level === 'error')).toEqual([]);
+    expect(written.map(({ msg, why }) => [msg, why?.why])).toContainEqual(['request', 'too many wait']);
   }, 60_000);
 });
 

@@ -1,9 +1,11 @@
 import { RefusalAllowance } from '../../src/kernel/refusals.js';
-import type { AuditEvent, Keys, TestApp } from '../support/app.js';
+import { NOW, type AuditEvent, type Keys, type TestApp } from '../support/app.js';
 import { Authenticator } from '../support/authenticator.js';
 import { call, effectOf, expectRefused, expectUnrecorded, type Called, type Face, type Input, type Refusal } from '../support/calls.js';
+import { FixedClock } from '../support/fakes.js';
 import type { TestIdp } from '../support/idp.js';
 import { CREDENTIALS, ID_TOKEN, JWT, OAuth, type OAuthAnswer } from '../support/oauth.js';
+import { until } from '../support/outage.js';
 import { SamlProvider } from '../support/saml-world.js';
 import { person } from '../support/sign-in-scenarios.js';
 import { WebIdentityWorld } from '../support/web-identity-world.js';
@@ -107,6 +109,32 @@ describe('refusals of somebody for whom a provider vouches', () => {
     expect(unrecordedIn(next)).toBe(1);
     const [last] = await app.recordedBy(() => assume(someone()));
     expect(last?.record['additionalEventData']).not.toHaveProperty('unrecordedRefusals');
+  });
+
+  it('are no more because one of them took its time', async () => {
+    const sub = someone();
+    const ask = (WebIdentityToken: string): Promise<Called> => call(app, 'query', { operation: WEB_IDENTITY, keys: world.root, input: { RoleArn: closed.arn, RoleSessionName: 'ci', WebIdentityToken } });
+    const token = await idp.token(app.clock.now(), { sub });
+    // Its key is known from here on.
+    expect((await assume(sub, open)).code).toBeUndefined();
+    const known = idp.keys;
+    idp.keys = [await idp.rotate('another'), ...known];
+    const answer = idp.answers.get('/jwks')!;
+    let go = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (go = resolve));
+    const fetched = idp.fetched.length;
+    idp.answers.set('/jwks', async () => {
+      await gate;
+      return answer();
+    });
+    const slow = ask(await idp.token(app.clock.now(), { sub }));
+    await until('the keys are fetched', () => idp.fetched.slice(fetched).includes('/jwks'));
+    app.clock.advance(30);
+    for (const { code } of await times(BURST, () => ask(token))) expect(code).toBe('AccessDenied');
+    go();
+    idp.answers.set('/jwks', answer);
+    expect(await slow).toMatchObject(THROTTLED.query);
+    expect(await ask(token)).toMatchObject(THROTTLED.query);
   });
 
   it('are counted for whom the provider names, not for what he can choose', async () => {
@@ -271,28 +299,32 @@ describe('refusals of sessions that were ended', () => {
 });
 
 describe('what a node remembers of refusals', () => {
-  const now = new Date('2026-11-25T10:00:00Z');
+  let clock: FixedClock;
+  let allowance: RefusalAllowance;
+  beforeEach(() => {
+    clock = new FixedClock(NOW);
+    allowance = new RefusalAllowance(clock);
+  });
   const by = (subject: number, door = 0): { account: string; door: string; subject: string } => ({ account: '123456789012', door: `door-${String(door)}`, subject: `subject-${String(subject)}` });
 
   it('is bounded: who is forgotten is whole again, and his door still holds', () => {
-    const allowance = new RefusalAllowance();
-    for (let count = 0; count < BURST; count += 1) expect(allowance.take(by(-1), now)).toBe(0);
-    expect(allowance.take(by(-1), now)).toBe(10_000);
+    for (let count = 0; count < BURST; count += 1) expect(allowance.take(by(-1))).toBe(0);
+    expect(allowance.take(by(-1))).toBe(10_000);
     // More subjects than are remembered, by doors enough for them.
-    for (let subject = 0; subject < 20_000; subject += 1) expect(allowance.take(by(subject, 1 + Math.floor(subject / DOOR_BURST)), now)).toBe(0);
+    for (let subject = 0; subject < 20_000; subject += 1) expect(allowance.take(by(subject, 1 + Math.floor(subject / DOOR_BURST)))).toBe(0);
     let taken = 0;
-    for (let round = 0; round < 100; round += 1) if (allowance.take(by(-1 - round), now) === 0) taken += 1;
+    for (let round = 0; round < 100; round += 1) if (allowance.take(by(-1 - round)) === 0) taken += 1;
     expect(taken).toBe(100);
-    for (let round = 0; round < 200; round += 1) if (allowance.take(by(-1_000 - round), now) === 0) taken += 1;
+    for (let round = 0; round < 200; round += 1) if (allowance.take(by(-1_000 - round)) === 0) taken += 1;
     expect(BURST + taken).toBe(DOOR_BURST);
-    expect(allowance.take(by(-5_000), now)).toBe(1_000);
+    expect(allowance.take(by(-5_000))).toBe(1_000);
   });
 
   it('is not of those whom a door turns away', () => {
-    const allowance = new RefusalAllowance();
-    for (let count = 0; count < BURST; count += 1) allowance.take(by(-1), now);
-    for (let subject = 0; subject < 40_000; subject += 1) allowance.take(by(subject), now);
+    for (let count = 0; count < BURST; count += 1) allowance.take(by(-1));
+    for (let subject = 0; subject < 40_000; subject += 1) allowance.take(by(subject));
+    clock.advance(1);
     // So many strangers as that would have pushed him out.
-    expect(allowance.take(by(-1), new Date(now.getTime() + 1_000))).toBe(9_000);
+    expect(allowance.take(by(-1))).toBe(9_000);
   });
 });

@@ -36,12 +36,10 @@ class SlowCall {
     return call;
   }
 
-  /** Sends the rest and, on the same connection, asks for the readiness; all that the server says until it closes. */
+  /** Sends the rest; all that the server says until it closes. */
   async finish(): Promise<string> {
-    const closed = once(this.socket, 'close');
-    this.socket.write(`${this.body.slice(10)}GET /readyz HTTP/1.1\r\nHost: ${this.host}\r\n\r\n`);
-    await closed;
-    return this.#text.slice(CONTINUE.length);
+    this.socket.write(this.body.slice(10));
+    return this.cut();
   }
 
   /** Resolves when the server has closed the connection. */
@@ -60,6 +58,24 @@ class SlowCall {
     const all = { ...headers, authorization, 'content-length': String(this.body.length), expect: '100-continue' };
     return `POST / HTTP/1.1\r\n${Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`;
   }
+}
+
+/** A question for the readiness of which a client has sent the first line only. */
+async function asking(url: string): Promise<{ finish(): Promise<string> }> {
+  const { host, hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname).setEncoding('utf8');
+  let text = '';
+  socket.on('data', (chunk: string) => (text += chunk));
+  await once(socket, 'connect');
+  socket.write('GET /readyz HTTP/1.1\r\n');
+  return {
+    finish: async () => {
+      const closed = once(socket, 'close');
+      socket.write(`Host: ${host}\r\n\r\n`);
+      await closed;
+      return text;
+    },
+  };
 }
 
 /** Whether a new connection is accepted. */
@@ -87,18 +103,29 @@ describe('a Stint that is told to stop', () => {
 
   it('answers the request in flight, says that it is not ready, and takes no new connections', async () => {
     const program = await Program.started(join(await Program.folder(), 'data'));
+    const readiness = await asking(program.url);
     const call = await SlowCall.begin(program.url, await program.root(), 'late');
     program.kill('SIGTERM');
     await deaf(program);
-    const answers = await call.finish();
-    expect(answers).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*<UserName>late<\/UserName>/);
-    expect(answers).toMatch(/HTTP\/1\.1 503 Service Unavailable\r\n[^]*\{"status":"shutting down","database":"ready"\}$/);
+    expect(await readiness.finish()).toMatch(/^HTTP\/1\.1 503 Service Unavailable\r\n[^]*\{"status":"shutting down","database":"ready"\}$/);
+    expect(await call.finish()).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*<UserName>late<\/UserName>/);
     expect(await program.end()).toEqual({ code: 0, signal: null });
     expect(program.log.at(-1)).toMatchObject({ msg: 'stopped' });
 
     const again = await Program.started(program.dataDir);
     expect(await again.sql("SELECT outcome FROM audit_event WHERE event_name = 'CreateUser'")).toEqual([{ outcome: 'success' }]);
     expect(await again.sql('SELECT user_name FROM iam_user')).toEqual([{ user_name: 'late' }]);
+  });
+
+  it('closes connections with the last answer, and waits for no client that would keep them', async () => {
+    const program = await Program.started(join(await Program.folder(), 'data'), { STINT_SHUTDOWN_SECONDS: '60' });
+    const call = await SlowCall.begin(program.url, await program.root(), 'last');
+    program.kill('SIGTERM');
+    await deaf(program);
+    const since = performance.now();
+    expect(await call.finish()).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*connection: close\r\n[^]*<UserName>last<\/UserName>/i);
+    expect(await program.end()).toEqual({ code: 0, signal: null });
+    expect(performance.now() - since).toBeLessThan(30_000);
   });
 
   it('waits for a client that never finishes only as long as it is told to', async () => {
