@@ -90,6 +90,17 @@ describe('a name', () => {
       await server.close();
     }
   });
+
+  it('is reached in time although its name server never answers about the other kind of addresses', async () => {
+    const certified = await ca.server(['half.example']);
+    const port = await serve((_, answer) => answer.end('here'), certified);
+    const server = await NameServer.start({ 'half.example': { A: ['127.0.0.1'], AAAA: 'silent' } });
+    try {
+      expect(await refusal(outbound({ names: new Names({ hosts: '/dev/null', servers: [server.address] }) }).get(`https://half.example:${String(port)}/`))).toBe('fetched here');
+    } finally {
+      await server.close();
+    }
+  });
 });
 
 describe('nothing is fetched', () => {
